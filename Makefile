@@ -1,0 +1,44 @@
+# What the README promises: `make demo` and `make test` need Python 3.11+ and nothing else typed.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test check bench docs lock clean
+
+demo: $(READY)
+	$(BIN)/fairuse demo $(DEMO)
+
+test: $(READY)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(TEST)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: $(READY)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/fairuse check
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
+
+bench: $(READY)
+	$(BIN)/python -m bench $(BENCH)
+
+docs: $(READY)
+	$(BIN)/mkdocs build --strict --quiet
+
+# The lock holds hashes and no index address; every platform and Python from 3.11 on is in it.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras \
+		--no-header --no-annotate --upgrade --quiet -o requirements.lock pyproject.toml
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+clean:
+	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache site dist

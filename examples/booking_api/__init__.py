@@ -1,0 +1,1 @@
+"""A small booking service to stand behind the gateway: appointments, kept in SQLite."""

@@ -1,0 +1,1 @@
+"""Words everyone uses: errors, clock, addresses, keys, texts, log, the upstream client."""

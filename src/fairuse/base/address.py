@@ -1,0 +1,149 @@
+"""The client's network address, found behind trusted proxies.
+
+The rule: start at the TCP peer. While the address in hand is a trusted proxy, take the next hop
+of the one configured header, from right to left. Stop at the first hop that isn't trusted. A hop
+that is no address ends the walk at the last good one (F-16, F-17).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Network = IPv4Network | IPv6Network
+
+IPV6_BUCKET_BITS = 64  # one customer line commonly gets a whole /64 and may use any of it
+MAX_HOPS = 32
+MAX_HEADER_BYTES = 4096
+
+_FORWARDED_ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
+_FORWARDED_FOR = re.compile(r'(?:^|;)\s*for\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))', re.IGNORECASE)
+_WITH_PORT = re.compile(r"^(?:\[([^\]]*)\](?::\d+)?|([^:]+):\d+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A client's address: `text` is the address itself, `bucket` what is counted and blocked.
+
+    The bucket is the address for IPv4, and its /64 for IPv6 (F-19).
+    """
+
+    text: str
+    bucket: str
+
+
+LOCAL_SOCKET = Address("unix", "unix")
+"""A peer without an address (a unix socket): a class of its own, never trusted (F-20)."""
+
+
+@lru_cache(maxsize=65_536)
+def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
+    """Read an address as proxies write it, or give None.
+
+    Brackets, port and zone are dropped, and an IPv4 address mapped into IPv6 becomes IPv4 (F-18).
+    """
+    text = text.strip()
+    if with_port := _WITH_PORT.match(text):
+        text = with_port[1] or with_port[2] or ""
+    try:
+        ip = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(ip, "ipv4_mapped", None) or ip
+
+
+@lru_cache(maxsize=65_536)
+def to_address(ip: IPv4Address | IPv6Address) -> Address:
+    """Give the address with its bucket."""
+    if isinstance(ip, IPv4Address):
+        return Address(str(ip), str(ip))
+    return Address(str(ip), str(ip_network((ip, IPV6_BUCKET_BITS), strict=False)))
+
+
+def parse_network(text: str) -> Network:
+    """Read `10.0.0.0/8`, `2001:db8::/32` or a single address; host bits are allowed.
+
+    Raises ValueError where the text is neither.
+    """
+    network = ip_network(text, strict=False)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= 96:
+        return ip_network((mapped, network.prefixlen - 96), strict=False)
+    return network
+
+
+class Networks:
+    """A set of networks that remembers its latest answers."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self._networks = tuple(networks)
+        self._holds = lru_cache(maxsize=4_096)(self._search)
+
+    def _search(self, ip: IPv4Address | IPv6Address) -> bool:
+        return any(ip in network for network in self._networks)
+
+    def __contains__(self, text: str) -> bool:
+        if not self._networks:
+            return False
+        ip = parse_ip(text)
+        return ip is not None and self._holds(ip)
+
+
+class AddressResolver:
+    """Finds the client's address behind the trusted proxies."""
+
+    def __init__(self, trusted: Sequence[Network], header: str) -> None:
+        self._trusted = Networks(trusted)
+        self.header = header.lower().encode("latin-1")
+
+    def trusts(self, peer: str | None) -> bool:
+        """Say whether the TCP peer is one of our own proxies."""
+        return peer is not None and peer in self._trusted
+
+    def resolve(self, peer: str | None, lines: Sequence[bytes]) -> Address:
+        """Give the client's address, from the TCP peer and the lines of the header."""
+        ip = parse_ip(peer) if peer else None
+        if ip is None:
+            return LOCAL_SOCKET
+        if lines and str(ip) in self._trusted:
+            for hop in self._hops(lines):
+                hop_ip = parse_ip(hop)
+                if hop_ip is None:
+                    break
+                ip = hop_ip
+                if str(ip) not in self._trusted:
+                    break
+        return to_address(ip)
+
+    def _hops(self, lines: Sequence[bytes]) -> Iterator[str]:
+        """Give the hops from right (nearest) to left, at most MAX_HOPS of them."""
+        text = b",".join(lines)[-MAX_HEADER_BYTES:].decode("latin-1")
+        parse = _forwarded_hops if self.header == b"forwarded" else _listed_hops
+        return iter(parse(text)[: -MAX_HOPS - 1 : -1])
+
+
+def _listed_hops(text: str) -> list[str]:
+    return [hop for hop in map(str.strip, text.split(",")) if hop]
+
+
+def _forwarded_hops(text: str) -> list[str]:
+    """Take the `for` of each element (RFC 7239 section 4); one without it is no address."""
+    found = (_FORWARDED_FOR.search(element.strip()) for element in _elements(text))
+    return [(match[1] or match[2] or "") if match else "" for match in found]
+
+
+def _elements(text: str) -> list[str]:
+    return [element for element in _FORWARDED_ELEMENT.findall(text) if element.strip()]

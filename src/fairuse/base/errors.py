@@ -1,0 +1,80 @@
+"""Every error this package raises.
+
+FairUseError
+├── ConfigurationError      the operator's files; carries the findings
+├── LedgerError             the ledger can't be opened or used
+├── DemoError               the demo can't find or start what it shows
+└── UpstreamError           the upstream's fault; carries the status to answer
+    ├── UpstreamUnreachable     502
+    ├── UpstreamBroken          502
+    ├── UpstreamBusy            503
+    └── UpstreamTimeout         504
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class FairUseError(Exception):
+    """Whatever goes wrong in a way a caller may want to handle."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing wrong in the configuration: the file, the key in it ("" for the whole), why."""
+
+    file: str
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.key, self.message) if part)
+
+
+class ConfigurationError(FairUseError):
+    """The configuration can't be used; `findings` says everything that is wrong with it."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__("\n".join(map(str, findings)))
+        self.findings = findings
+
+
+class LedgerError(FairUseError):
+    """The ledger can't be opened or used."""
+
+
+class DemoError(FairUseError):
+    """The demo can't find or start what it shows."""
+
+
+class UpstreamError(FairUseError):
+    """The upstream did not answer as it should; `status` is what the client is told."""
+
+    status: ClassVar[int] = 502
+    kind: ClassVar[str] = "upstream-broken"
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection to the upstream could be made."""
+
+    kind = "upstream-unreachable"
+
+
+class UpstreamBroken(UpstreamError):
+    """The upstream spoke no HTTP, or stopped in the middle of it."""
+
+
+class UpstreamBusy(UpstreamError):
+    """No connection to the upstream came free in time."""
+
+    status = 503
+    kind = "upstream-busy"
+
+
+class UpstreamTimeout(UpstreamError):
+    """The upstream took longer than it may."""
+
+    status = 504
+    kind = "upstream-timeout"

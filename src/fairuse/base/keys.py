@@ -1,0 +1,41 @@
+"""Secrets and identifiers: fingerprints of API keys, request ids, bounded names."""
+
+from __future__ import annotations
+
+import hmac
+import itertools
+import secrets
+import unicodedata
+from hashlib import sha256
+
+MAX_NAME_BYTES = 128
+"""Longer than any identifier seen in booking and document APIs; above it a name is hashed."""
+
+_PREFIX = "sha256:"
+_request_numbers = itertools.count(1)
+_process = secrets.token_hex(6)
+
+
+def fingerprint(key: bytes) -> str:
+    """Give what a tenant file holds of an API key: `sha256:` and 64 hexadecimal digits."""
+    return _PREFIX + sha256(key).hexdigest()
+
+
+def same(one: str, other: str) -> bool:
+    """Compare two secrets in constant time (F-22)."""
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
+def new_request_id() -> str:
+    """Give an id that no other request of any process has."""
+    return f"{_process}-{next(_request_numbers):08x}"
+
+
+def bounded(name: str) -> str:
+    """Give a name of bounded length, the same for the same name and no other (F-21)."""
+    if name.isascii():
+        encoded = name.encode()
+    else:
+        name = unicodedata.normalize("NFC", name)
+        encoded = name.encode("utf-8", "surrogatepass")
+    return name if len(encoded) <= MAX_NAME_BYTES else _PREFIX + sha256(encoded).hexdigest()

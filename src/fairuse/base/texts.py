@@ -1,0 +1,84 @@
+"""Texts in the languages people read, and numbers and times as they write them.
+
+English is in the code; the catalogues in `fairuse/locale/` hold the other languages.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from functools import cache
+from importlib import resources
+from io import BytesIO
+
+from babel import negotiate_locale
+from babel.dates import format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.support import NullTranslations, Translations
+from babel.units import format_unit
+
+LANGUAGES = ("en", "nl", "de")
+
+
+@cache
+def catalogue(language: str) -> NullTranslations:
+    """Give the texts of a language; English, and any unknown one, are the texts in the code."""
+    if language not in LANGUAGES[1:]:
+        return NullTranslations()
+    source = resources.files("fairuse") / "locale" / f"{language}.po"
+    compiled = BytesIO()
+    with source.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def translate(language: str, text: str) -> str:
+    """Give the text in the language, or as it is where no translation exists."""
+    return str(catalogue(language).gettext(text))
+
+
+def preferred(accept_language: str, otherwise: str) -> str:
+    """Choose a language for an `Accept-Language` header (RFC 9110 section 12.5.4)."""
+    if not accept_language:
+        return otherwise
+    return negotiate_locale(_by_weight(accept_language), LANGUAGES, sep="-") or otherwise
+
+
+def _by_weight(accept_language: str) -> list[str]:
+    weighed = []
+    for item in accept_language[:256].split(","):
+        tag, _, weight = item.partition(";")
+        try:
+            quality = float(weight.strip().removeprefix("q=") or 1)
+        except ValueError:
+            quality = 0.0
+        if quality > 0:
+            weighed.append((quality, tag.strip()))
+    return [tag for _, tag in sorted(weighed, key=lambda pair: -pair[0])]
+
+
+def number(value: int, language: str) -> str:
+    """Write a whole number: 5,000 or 5.000."""
+    return format_decimal(value, locale=language)
+
+
+def local_time(moment: float, zone: tzinfo, language: str) -> str:
+    """Write a moment as people of the language do, in their zone."""
+    return format_datetime(
+        datetime.fromtimestamp(moment, UTC), "long", tzinfo=zone, locale=language
+    )
+
+
+def iso_time(moment: float, zone: tzinfo) -> str:
+    """Write a moment in RFC 3339, in local time with its offset, to the second."""
+    return datetime.fromtimestamp(moment, zone).isoformat(timespec="seconds")
+
+
+def window_text(window: str, language: str) -> str:
+    """Write a window: "calendar month", "1 minute", as the policy file does, in the language."""
+    count, _, unit = window.partition(" ")
+    if not count.isdigit():
+        return translate(language, window)
+    return format_unit(int(count), f"duration-{unit.removesuffix('s')}", locale=language)

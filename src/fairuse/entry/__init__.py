@@ -1,0 +1,1 @@
+"""Ways in: gateway, middleware, server, command line."""

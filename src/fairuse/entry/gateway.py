@@ -1,0 +1,58 @@
+"""The gateway: an ASGI app that stands in front of an upstream."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairuse.base.errors import FairUseError
+from fairuse.base.upstream import Upstream
+from fairuse.entry.lifecycle import Service
+from fairuse.stages.forward import ToUpstream
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from starlette.types import Receive, Scope, Send
+
+    from fairuse.base.clock import Clock
+
+MAX_UPSTREAM_CONNECTIONS = 1_000
+
+
+class Gateway:
+    """Forwards what the policies let through to the upstream that `gateway.toml` names."""
+
+    def __init__(
+        self,
+        config: str | Path,
+        *,
+        clock: Clock | None = None,
+        access_stream: TextIO | None = None,
+    ) -> None:
+        self._upstream = Upstream(MAX_UPSTREAM_CONNECTIONS)
+        self.service = Service(Path(config), ToUpstream(self._upstream), clock, access_stream)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI connection."""
+        match scope["type"]:
+            case "http":
+                pipeline = self.service.pipeline or await self.service.start()
+                await pipeline.handle(scope, receive, send)
+            case "lifespan":
+                await self._lifespan(receive, send)
+            case _:
+                await send({"type": "websocket.close", "code": 1011})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.service.start()
+        except FairUseError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.service.stop()
+        await self._upstream.close()
+        await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,147 @@
+"""Puts the parts together, starts them in order and stops them in the reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fairuse.base.clock import SystemClock
+from fairuse.base.log import AccessLog, logger
+from fairuse.entry.reload import watch
+from fairuse.entry.usage import UsagePage
+from fairuse.pipeline import Pipeline
+from fairuse.rules.blocks import FORGIVEN_AFTER
+from fairuse.rules.refusal import USAGE_PATH
+from fairuse.stores.blocks import Blocks
+from fairuse.stores.callers import RecentEvents
+from fairuse.stores.configuration import Configuration
+from fairuse.stores.journal import Journal
+from fairuse.stores.ledger import Ledger
+from fairuse.stores.memory import SWEEP_SECONDS, MemoryCounters
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+    from pathlib import Path
+    from typing import Any, TextIO
+
+    from fairuse.base.clock import Clock
+    from fairuse.stages.forward import Forward
+
+REMEMBERED_REFUSALS = 100_000
+
+log = logger(__name__)
+
+
+class Service:
+    """Everything that runs: the way of the requests, and what runs beside it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        forward: Forward,
+        clock: Clock | None = None,
+        access_stream: TextIO | None = sys.stdout,
+    ) -> None:
+        self.configuration = Configuration(folder)
+        self.clock = clock or SystemClock()
+        self._forward = forward
+        self._access_stream = access_stream
+        self._stack: AsyncExitStack | None = None
+        self._starting = asyncio.Lock()
+        self.pipeline: Pipeline | None = None
+        self.ledger: Ledger | None = None
+        self.journal: Journal | None = None
+
+    async def start(self) -> Pipeline:
+        """Start, once; a second call gives the same pipeline.
+
+        Raises ConfigurationError or LedgerError, with everything stopped again.
+        """
+        async with self._starting:
+            if self.pipeline is None:
+                async with AsyncExitStack() as stack:
+                    self.pipeline = await self._start(stack)
+                    self._stack = stack.pop_all()
+        return self.pipeline
+
+    async def stop(self) -> None:
+        """Stop, with everything written."""
+        if self._stack is not None:
+            stack, self._stack, self.pipeline = self._stack, None, None
+            await stack.aclose()
+            log.info("gateway.stopped")
+
+    async def _start(self, stack: AsyncExitStack) -> Pipeline:
+        config = self.configuration.load()
+        for finding in self.configuration.findings:
+            log.error("configuration.left_out", finding=str(finding))
+        settings = config.settings
+        self.ledger = ledger = await Ledger.open(settings.ledger.url)
+        stack.push_async_callback(ledger.close)
+        self.journal = journal = Journal()
+        counters, blocks = MemoryCounters(journal), Blocks(journal)
+        at = self.clock.now()
+        counters.restore(await ledger.open_slots(at.wall), at)
+        blocks.restore(await ledger.blocks_since(at.wall - FORGIVEN_AFTER))
+        access_log = AccessLog(self._access_stream if settings.log.requests else None)
+        access_log.start()
+        stack.callback(access_log.close)
+        pipeline = Pipeline(
+            clock=self.clock,
+            configuration=self.configuration,
+            counters=counters,
+            blocks=blocks,
+            unknown_callers=RecentEvents(settings.unknown_callers.remembered),
+            refusals=RecentEvents(REMEMBERED_REFUSALS),
+            journal=journal,
+            forward=self._forward,
+            pages={USAGE_PATH: UsagePage(self.clock, counters, blocks, ledger)},
+            access_log=access_log,
+        )
+        pipeline.catch_up()
+        await stack.enter_async_context(_written_at_the_end(journal, ledger, self.clock))
+        await stack.enter_async_context(_running(pipeline.follow_up(ledger)))
+        await stack.enter_async_context(_running(self._housekeeping(counters, blocks, ledger)))
+        await stack.enter_async_context(_running(watch(self.configuration)))
+        log.info("gateway.started", tenants=len(config.terms), ledger=settings.ledger.url)
+        return pipeline
+
+    async def _housekeeping(self, counters: MemoryCounters, blocks: Blocks, ledger: Ledger) -> None:
+        """Forget what is over, every minute."""
+        while True:
+            at = self.clock.now()
+            counters.sweep(at)
+            blocks.sweep(at.wall)
+            await ledger.prune(at.wall)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+
+@asynccontextmanager
+async def _written_at_the_end(
+    journal: Journal, ledger: Ledger, clock: Clock
+) -> AsyncIterator[None]:
+    writer = asyncio.create_task(journal.run(ledger, clock))
+    try:
+        yield
+    finally:
+        journal.stop()
+        await writer
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run something beside the requests, and end it with the service."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_report)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("background.died", reason=repr(error))

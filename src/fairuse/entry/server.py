@@ -1,0 +1,92 @@
+"""The server in front: uvicorn with httptools and uvloop, told to trust nobody's headers."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import uvicorn
+
+from fairuse.base.log import logger
+from fairuse.entry.gateway import Gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from fairuse.rules.settings import Settings
+
+BACKLOG = 4_096
+KEEPALIVE_SECONDS = 75
+
+log = logger(__name__)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the listening socket, so that a taken port is known before anything starts."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """Give a listening socket's address as a URL."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(
+    folder: Path, settings: Settings, listener: socket.socket, ready: Callable[[], None]
+) -> bool:
+    """Run the gateway until it is told to stop; False where it could not start.
+
+    SIGTERM stops new work and lets requests in flight finish, for as long as `drain` says.
+    """
+    config = uvicorn.Config(
+        Gateway(folder, access_stream=sys.stdout),
+        http="httptools",
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        access_log=False,
+        log_config=None,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEPALIVE_SECONDS,
+        timeout_graceful_shutdown=settings.drain,
+    )
+    server = _Server(config, ready)
+    # uvicorn raises the signal it stopped for again, once everything is down.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, _stopped)
+    server.run(sockets=[listener])
+    return server.started
+
+
+def _stopped(_signal: int, _frame: object) -> NoReturn:
+    """End as an orderly stop does."""
+    raise SystemExit(0)
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()

@@ -1,0 +1,113 @@
+"""The customer's usage as JSON: every limit with what is used of it, and until when."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from fairuse.base.texts import iso_time
+from fairuse.rules.standing import standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fairuse.base.clock import Clock
+    from fairuse.base.instant import Instant
+    from fairuse.rules.blocks import Block
+    from fairuse.rules.exchange import Subject
+    from fairuse.rules.terms import LimitTerms, Terms
+    from fairuse.stages.answer import Answer
+    from fairuse.stores.blocks import Blocks
+    from fairuse.stores.ledger import Ledger, NoticeRow
+    from fairuse.stores.protocol import Counters, Reading
+
+Json = dict[str, object]
+
+
+class UsagePage:
+    """Shows an account what it used. Never metered itself."""
+
+    def __init__(self, clock: Clock, counters: Counters, blocks: Blocks, ledger: Ledger) -> None:
+        self._clock = clock
+        self._counters = counters
+        self._blocks = blocks
+        self._ledger = ledger
+
+    async def __call__(self, subject: Subject, answer: Answer) -> None:
+        """Answer a request."""
+        at = self._clock.now()
+        terms = subject.terms
+        readings = self._counters.read(subject.account, at)
+        body = {
+            "account": subject.account,
+            "tenant": terms.tenant,
+            "state": "active",
+            "policy": terms.policy,
+            "timezone": terms.zone.key,
+            "at": iso_time(at.wall, terms.zone),
+            "limits": list(_limits(readings, subject, at)),
+            "blocks": [
+                _block(block, terms) for block in self._blocks.of_account(subject.account, at.wall)
+            ],
+            "notices": [
+                _notice(notice, terms) for notice in await self._ledger.notices(subject.account)
+            ],
+        }
+        text = json.dumps(body, ensure_ascii=False).encode()
+        await answer.whole(200, [(b"content-type", b"application/json")], text)
+
+
+def _limits(readings: list[Reading], subject: Subject, at: Instant) -> Iterator[Json]:
+    """Give one entry a limit and scope; an unused limit once, with nothing used.
+
+    Limits that are counted by address are shown for the caller's own address only.
+    """
+    own_address = subject.address.bucket
+    for limit in subject.terms.limits:
+        shown = [
+            reading
+            for reading in readings
+            if (reading.limit, reading.window) == (limit.name, limit.window_text)
+            and dict(reading.scope).get("address", own_address) == own_address
+        ]
+        for reading in shown:
+            yield _limit(limit, reading.used, dict(reading.scope), reading.ends_at, at)
+        if not shown:
+            span = limit.span(at.wall)
+            yield _limit(limit, 0, {}, span.end if span else at.wall, at)
+
+
+def _limit(
+    limit: LimitTerms, used: int, scope: dict[str, str], ends_at: float, at: Instant
+) -> Json:
+    amount = limit.amount(at.wall)
+    return {
+        "limit": limit.name,
+        "scope": scope,
+        "unit": limit.unit,
+        "window": limit.window_text,
+        "used": used,
+        "amount": amount.value,
+        "source": amount.source,
+        "standing": standing(used, amount.value),
+        "over": "refuse" if limit.hard else "case",
+        "resets_at": iso_time(ends_at, limit.zone),
+    }
+
+
+def _block(block: Block, terms: Terms) -> Json:
+    return {
+        "address": block.address,
+        "rule": block.rule,
+        "from": iso_time(block.starts_at, terms.zone),
+        "until": iso_time(block.ends_at, terms.zone),
+    }
+
+
+def _notice(notice: NoticeRow, terms: Terms) -> Json:
+    return {
+        "rule": notice.rule,
+        "written_at": iso_time(notice.written_at, terms.zone),
+        "subject": notice.subject,
+        "body": notice.body,
+    }

@@ -1,0 +1,72 @@
+"""What the configuration files have in common: strict, frozen, and exact about what is wrong."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+from fairuse.rules.durations import parse_duration
+from fairuse.rules.nearest import suggestion
+
+
+class Model(BaseModel):
+    """A table of a configuration file: every key known, every value of its type."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True
+    )
+
+
+def _seconds(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else _not_text(value, '"15 minutes"')
+
+
+def _zone(value: object) -> ZoneInfo:
+    if not isinstance(value, str):
+        _not_text(value, '"Europe/Amsterdam"')
+    if value not in available_timezones():
+        near = suggestion(str(value), available_timezones())
+        raise ValueError(f'there is no time zone "{value}"{near}')
+    return ZoneInfo(value)
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f'"{text}" is no address and no network') from None
+    return text
+
+
+def _contact(text: str) -> str:
+    if not re.match(r"^(mailto:[^@\s]+@[^@\s]+|tel:\+?[\d\- ]+|https://\S+)$", text):
+        raise ValueError(f'"{text}" is no contact; write mailto:, tel: or https://')
+    return text
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        raise ValueError(f'"{text}" is no origin; write it like "http://127.0.0.1:9000"')
+    if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+        raise ValueError(f'"{text}" may have no path, query or user; only scheme, host and port')
+    return text.rstrip("/")
+
+
+def _not_text(value: object, example: str) -> object:
+    raise ValueError(f"{value!r} is not text; write it like {example}")
+
+
+Seconds = Annotated[int, BeforeValidator(_seconds)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+NetworkText = Annotated[str, AfterValidator(_network)]
+Contact = Annotated[str, AfterValidator(_contact)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", min_length=1, max_length=64)
+]

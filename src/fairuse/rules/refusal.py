@@ -1,0 +1,204 @@
+"""Refusals as RFC 9457 problem details: the rule, the figures, until when, whom to contact (P10).
+
+`PROBLEMS` is the whole list of what a client can be told. The types are those of
+draft-ietf-httpapi-ratelimit-headers-11 where one fits, `about:blank` elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+from fairuse.base.texts import iso_time, local_time, number, translate, window_text
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from fairuse.rules.tally import ScopeKey
+
+QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+ABNORMAL_USAGE = "https://iana.org/assignments/http-problem-types#abnormal-usage-detected"
+REDUCED_CAPACITY = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
+BLANK = "about:blank"
+
+USAGE_PATH = "/fairuse/usage"
+
+
+class Problem(NamedTuple):
+    """One kind of refusal: status, type, and its sentences in English."""
+
+    status: HTTPStatus
+    type: str
+    title: str
+    detail: str
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues; it is translated when it is shown."""
+    return text
+
+
+PROBLEMS = {
+    "ambiguous-request": Problem(
+        HTTPStatus.BAD_REQUEST,
+        BLANK,
+        _("This request can be read in more than one way"),
+        _("The request was refused before anything was counted: {reason}."),
+    ),
+    "method-not-allowed": Problem(
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        BLANK,
+        _("This method is not passed on"),
+        _("The request was refused before anything was counted: {reason}."),
+    ),
+    "unknown-caller": Problem(
+        HTTPStatus.UNAUTHORIZED,
+        BLANK,
+        _("No account is known by this key"),
+        _("Send your API key in the header {header}. Nothing was counted for any account."),
+    ),
+    "unknown-callers": Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        QUOTA_EXCEEDED,
+        _("Too many requests without a known key"),
+        _(
+            "Your address sent {used} requests without a known key;"
+            " {amount} per {window} are let through."
+        ),
+    ),
+    "runaway": Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        ABNORMAL_USAGE,
+        _("Far more requests than usual in a short time"),
+        _(
+            "{used} of {amount} ({unit}) per {window} are used from your address."
+            " Your account stays active; this request was not counted."
+        ),
+    ),
+    "quota": Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        QUOTA_EXCEEDED,
+        _("The agreed amount is used up"),
+        _(
+            "{used} of {amount} ({unit}) per {window} are used."
+            " Your account stays active; this request was not counted."
+        ),
+    ),
+    "blocked": Problem(
+        HTTPStatus.FORBIDDEN,
+        ABNORMAL_USAGE,
+        _("This address is blocked for a while"),
+        _(
+            "Requests from your address are refused until {until}, because they went on after"
+            " repeated refusals. Your account stays active and can be used from other addresses."
+        ),
+    ),
+    "upstream-unreachable": Problem(
+        HTTPStatus.BAD_GATEWAY,
+        BLANK,
+        _("The service behind this gateway can't be reached"),
+        _("Nothing was counted for this request. Please try again later."),
+    ),
+    "upstream-broken": Problem(
+        HTTPStatus.BAD_GATEWAY,
+        BLANK,
+        _("The service behind this gateway gave no valid answer"),
+        _("Nothing was counted for this request. Please try again later."),
+    ),
+    "upstream-busy": Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        REDUCED_CAPACITY,
+        _("The service behind this gateway is busy"),
+        _("Nothing was counted for this request. Please try again later."),
+    ),
+    "upstream-timeout": Problem(
+        HTTPStatus.GATEWAY_TIMEOUT,
+        BLANK,
+        _("The service behind this gateway took too long"),
+        _("Nothing was counted for this request. Please try again later."),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The numbers behind a refusal."""
+
+    used: int
+    amount: int
+    unit: str
+    window: str
+    scope: ScopeKey = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One refusal: its kind (a key of PROBLEMS), the rule by name, and what is known of it.
+
+    `until` is the moment (seconds since 1970) from which the same request can be let through.
+    """
+
+    kind: str
+    rule: str
+    reason: str = ""
+    until: float | None = None
+    figures: Figures | None = None
+
+    @property
+    def status(self) -> int:
+        """Give the HTTP status."""
+        return PROBLEMS[self.kind].status
+
+
+class Reader(NamedTuple):
+    """Who reads a refusal: in which language and zone, and whom they can contact."""
+
+    language: str
+    zone: tzinfo
+    contact: str
+    request_id: str
+
+
+def problem_body(refusal: Refusal, reader: Reader) -> bytes:
+    """Write the problem details as JSON, on one line."""
+    problem = PROBLEMS[refusal.kind]
+    body: dict[str, object] = {
+        "type": problem.type,
+        "title": translate(reader.language, problem.title),
+        "status": problem.status,
+        "detail": translate(reader.language, problem.detail).format_map(_words(refusal, reader)),
+        "instance": f"urn:fairuse:request:{reader.request_id}",
+        "rule": refusal.rule,
+    }
+    if refusal.figures is not None:
+        figures = refusal.figures
+        body["violated-policies"] = [refusal.rule]
+        body |= {
+            "used": figures.used,
+            "amount": figures.amount,
+            "unit": figures.unit,
+            "window": figures.window,
+            "scope": dict(figures.scope),
+        }
+    if refusal.until is not None:
+        body["until"] = iso_time(math.ceil(refusal.until), reader.zone)
+    body |= {"contact": reader.contact, "usage": USAGE_PATH}
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def _words(refusal: Refusal, reader: Reader) -> dict[str, str]:
+    words = {"reason": refusal.reason, "header": refusal.reason}
+    if refusal.figures is not None:
+        figures = refusal.figures
+        words |= {
+            "used": number(figures.used, reader.language),
+            "amount": number(figures.amount, reader.language),
+            "unit": translate(reader.language, figures.unit),
+            "window": window_text(figures.window, reader.language),
+        }
+    if refusal.until is not None:
+        words["until"] = local_time(refusal.until, reader.zone, reader.language)
+    return words

@@ -1,0 +1,83 @@
+"""Decide: all limits at once, reserved on all of them or on none.
+
+An address that goes on after its refusals is blocked here, at once: overload is the one thing
+that may be answered without a notice first, and only with a block (A24, A29).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fairuse.rules.blocks import next_block
+from fairuse.rules.headers import HardLimit
+from fairuse.rules.refusal import Figures, Refusal
+from fairuse.stores.protocol import Receipt
+
+if TYPE_CHECKING:
+    from fairuse.base.instant import Instant
+    from fairuse.rules.blocks import Block
+    from fairuse.rules.config import Config
+    from fairuse.rules.exchange import Exchange, Subject
+    from fairuse.stores.blocks import Blocks
+    from fairuse.stores.callers import RecentEvents
+    from fairuse.stores.protocol import Claim, Counters, Exceeded
+
+
+def decide(
+    subject: Subject, claims: list[Claim], counters: Counters, at: Instant
+) -> Receipt | Exceeded:
+    """Reserve what the request needs, or say which limit it would take over its amount."""
+    return counters.reserve(subject.account, claims, at)
+
+
+def hard_limits(decision: Receipt | Exceeded, at: Instant) -> list[HardLimit]:
+    """Give what remains of the hard limits that were asked; soft ones show nothing (P4)."""
+    if isinstance(decision, Receipt):
+        return [
+            _hard_limit(hold.claim, hold.tally.used, hold.tally.resets_in(at))
+            for hold in decision.holds
+            if hold.claim.limit.hard
+        ]
+    return [_hard_limit(decision.claim, decision.used, decision.frees_in)]
+
+
+def _hard_limit(claim: Claim, used: int, resets_in: float) -> HardLimit:
+    return HardLimit(
+        claim.limit.name, claim.amount, claim.amount - used, claim.window_seconds, resets_in
+    )
+
+
+def refusal_of(exceeded: Exceeded, at: Instant) -> Refusal:
+    """Turn an exceeded limit into what the client is told."""
+    claim = exceeded.claim
+    limit = claim.limit
+    return Refusal(
+        "runaway" if limit.then else "quota",
+        limit.name,
+        until=at.wall + exceeded.frees_in,
+        figures=Figures(exceeded.used, claim.amount, limit.unit, limit.window_text, claim.scope),
+    )
+
+
+def block_repeated(
+    exceeded: Exceeded,
+    exchange: Exchange,
+    subject: Subject,
+    config: Config,
+    blocks: Blocks,
+    refusals: RecentEvents,
+) -> Block | None:
+    """Block the address of a request whose limit keeps refusing it, if its rule says so."""
+    limit = exceeded.claim.limit
+    address = subject.address
+    if limit.then is None or address.text in config.never_block:
+        return None
+    name = (limit.name, subject.account, address.bucket)
+    if not refusals.repeats(name, limit.then.after, exchange.at):
+        return None
+    earlier = blocks.latest(address.bucket, subject.account)
+    block = next_block(
+        limit.then, limit.name, address.bucket, subject.account, earlier, exchange.at.wall
+    )
+    blocks.add(block)
+    return block

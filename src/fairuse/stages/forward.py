@@ -1,0 +1,190 @@
+"""Forward: pass the request on, to the upstream or to the mounted app, streaming both ways.
+
+This is the only stage in which the gateway and the middleware differ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fairuse.base.errors import UpstreamBroken
+from fairuse.base.upstream import Reply, Timeouts, Upstream
+from fairuse.rules.forwarding import has_body, request_headers, response_headers
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.types import ASGIApp, Receive, Send
+
+    from fairuse.rules.config import Config
+    from fairuse.rules.exchange import Exchange
+
+
+class Forward(Protocol):
+    """Answers a request that was let through.
+
+    Notes the answer's status in the exchange. Raises UpstreamError where there is no answer.
+    """
+
+    async def __call__(
+        self, exchange: Exchange, config: Config, receive: Receive, send: Send
+    ) -> None:
+        """Answer one request."""
+        ...
+
+
+class ToApp:
+    """Hands the request to the app that the middleware wraps."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(
+        self,
+        exchange: Exchange,
+        config: Config,  # noqa: ARG002
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer one request; `send` notes the status."""
+        await self._app(exchange.scope, receive, send)
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was complete."""
+
+
+class ToUpstream:
+    """Sends the request to the upstream.
+
+    A client that hangs up ends the exchange, with one exception: where units are reserved and the
+    request is complete, the upstream may have accepted it, so its status is awaited and settled.
+    Otherwise hanging up early would be a way to use the API without being counted.
+    """
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+
+    async def __call__(
+        self, exchange: Exchange, config: Config, receive: Receive, send: Send
+    ) -> None:
+        """Answer one request."""
+        body = _RequestBody(receive, announced=has_body(exchange.headers))
+        head = asyncio.Event()
+        relay = asyncio.create_task(self._relay(exchange, config, body, head, send))
+        gone = asyncio.create_task(body.until_gone())
+        try:
+            await asyncio.wait((relay, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not relay.done():
+                exchange.fault = "client-gone"
+                if exchange.meters and body.complete.is_set():
+                    await _first(relay, asyncio.create_task(head.wait()))
+        finally:
+            relay.cancel()
+            gone.cancel()
+            await asyncio.gather(relay, gone, return_exceptions=True)
+        if not relay.cancelled() and (error := relay.exception()):
+            if isinstance(error, ClientGone):
+                exchange.fault = "client-gone"
+            else:
+                raise error
+
+    async def _relay(
+        self,
+        exchange: Exchange,
+        config: Config,
+        body: _RequestBody,
+        head: asyncio.Event,
+        send: Send,
+    ) -> None:
+        settings = config.settings.upstream
+        if settings is None:
+            raise UpstreamBroken("gateway.toml names no upstream")
+        reply = await self._upstream.send(
+            exchange.method,
+            settings.url,
+            _target(exchange.scope),
+            request_headers(exchange.headers, _our_headers(exchange, config)),
+            body.chunks() if body.announced else None,
+            Timeouts(settings.connect_timeout, settings.response_timeout),
+        )
+        try:
+            if not 200 <= reply.status <= 599:
+                raise UpstreamBroken(f"status {reply.status}")
+            exchange.status = reply.status
+            head.set()
+            await _pass_back(reply, send)
+        finally:
+            await reply.close()
+
+
+class _RequestBody:
+    """The client's body, read as the upstream takes it."""
+
+    def __init__(self, receive: Receive, *, announced: bool) -> None:
+        self._receive = receive
+        self.announced = announced
+        self.complete = asyncio.Event()
+        if not announced:
+            self.complete.set()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give the body's bytes. Raises ClientGone where the client hangs up before the end."""
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            more = message.get("more_body", False)
+            if not more:
+                self.complete.set()
+            if message.get("body"):
+                yield message["body"]
+
+    async def until_gone(self) -> None:
+        """Wait until the client hangs up."""
+        await self.complete.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+async def _first(*tasks: asyncio.Task[Any]) -> None:
+    with suppress(Exception):
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks[1:]:
+        task.cancel()
+
+
+async def _pass_back(reply: Reply, send: Send) -> None:
+    headers = response_headers(reply.headers, reply.status)
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    async for chunk in reply.chunks():
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _target(scope: Any) -> bytes:
+    path: bytes = scope["raw_path"]
+    query: bytes = scope["query_string"]
+    return path + b"?" + query if query else path
+
+
+def _our_headers(exchange: Exchange, config: Config) -> list[tuple[bytes, bytes]]:
+    """Give the headers that tell the upstream who is asking, and over which hops."""
+    peer = (exchange.peer or "unix").encode()
+    trusted = config.resolver.trusts(exchange.peer)
+    hops = exchange.header_lines(b"x-forwarded-for") if trusted else []
+    proto = (exchange.header(b"x-forwarded-proto") if trusted else None) or exchange.scope[
+        "scheme"
+    ].encode()
+    host = (exchange.header(b"x-forwarded-host") if trusted else None) or exchange.header(b"host")
+    account = exchange.subject.account.encode() if exchange.subject else b""
+    return [
+        (b"x-forwarded-for", b", ".join([*hops, peer])),
+        (b"x-forwarded-proto", proto),
+        (b"x-forwarded-host", host or b""),
+        (b"x-request-id", exchange.request_id.encode()),
+        (b"x-fairuse-account", account),
+    ]

@@ -1,0 +1,80 @@
+"""Notify: off the request's way, write the notice that the customer reads.
+
+A notice is written into the ledger, in the same transaction as the case it belongs to, and shown
+to the customer with their usage.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fairuse.rules import notice as notices
+from fairuse.rules.refusal import USAGE_PATH
+from fairuse.stores.ledger import CaseRow, Ledger, NoticeRow
+
+if TYPE_CHECKING:
+    from fairuse.base.instant import Instant
+    from fairuse.rules.blocks import Block
+    from fairuse.rules.terms import Terms
+    from fairuse.stores.protocol import Crossing
+
+
+async def notify_over(
+    case: CaseRow, crossing: Crossing, terms: Terms, contact: str, ledger: Ledger
+) -> bool:
+    """Open the case with its notice; False where both exist already."""
+    limit = crossing.limit
+    words = notices.words_of_count(
+        terms, crossing.reading, crossing.amount, limit.unit, limit.window_text
+    )
+    words |= {
+        "account": case.account,
+        "rule": case.rule,
+        "where": notices.where(dict(case.scope), terms.language),
+        "contact": contact,
+        "resets": notices.moment(case.ends_at, terms),
+        "usage": USAGE_PATH,
+    }
+    text = notices.write(notices.OVER_LIMIT, terms, words)
+    row = NoticeRow(
+        tenant=terms.tenant,
+        account=case.account,
+        rule=case.rule,
+        written_at=case.opened_at,
+        reading=crossing.reading,
+        amount=crossing.amount,
+        source=limit.amount(case.opened_at).source,
+        language=terms.language,
+        contact=terms.contact,
+        subject=text.subject,
+        body=text.body,
+    )
+    return await ledger.open_case(case, row)
+
+
+async def notify_blocked(
+    block: Block, account: str, terms: Terms, contact: str, ledger: Ledger, at: Instant
+) -> None:
+    """Tell an account that an address was blocked, as soon as possible after it was (A16)."""
+    words = {
+        "account": account,
+        "rule": block.rule,
+        "address": block.address,
+        "until": notices.moment(block.ends_at, terms),
+        "contact": contact,
+    }
+    text = notices.write(notices.BLOCKED, terms, words)
+    row = NoticeRow(
+        tenant=terms.tenant,
+        account=account,
+        rule=block.rule,
+        written_at=at.wall,
+        reading=0,
+        amount=0,
+        source="",
+        language=terms.language,
+        contact=terms.contact,
+        subject=text.subject,
+        body=text.body,
+    )
+    await ledger.write_notice(row)

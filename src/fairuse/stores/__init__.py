@@ -1,0 +1,1 @@
+"""What is remembered: configuration, counters, blocks and the ledger."""

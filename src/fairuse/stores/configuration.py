@@ -1,0 +1,147 @@
+"""The configuration folder: read whole, checked whole, and each file on its last good version.
+
+    gateway.toml        the gateway's own settings
+    policies/*.toml     one fair-use policy a file
+    tenants/*.toml      one customer a file
+
+A file that is broken at a reload changes nothing for anybody: what it said last stays in force,
+and the findings say why. A file that was never good is left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel
+
+from fairuse.base.errors import ConfigurationError, Finding
+from fairuse.rules.config import Config, policy_problems, tenant_problems
+from fairuse.rules.policy import Policy
+from fairuse.rules.settings import Settings
+from fairuse.rules.tenant import Tenant
+from fairuse.rules.terms import Terms
+from fairuse.stores.files import read_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Configuration:
+    """The folder; `current` is the snapshot in force, `findings` what is wrong with the files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.findings: list[Finding] = []
+        self._settings: Settings | None = None
+        self._policies: dict[str, Policy] = {}
+        self._tenants: dict[str, Tenant] = {}
+        self._terms: dict[str, Terms] = {}
+        self._current: Config | None = None
+
+    @property
+    def current(self) -> Config:
+        """Give the snapshot in force. Raises ConfigurationError where nothing was good yet."""
+        if self._current is None:
+            raise ConfigurationError(self.findings)
+        return self._current
+
+    def load(self) -> Config:
+        """Read the folder for the first time.
+
+        Raises ConfigurationError where the gateway's settings or a policy are broken. Broken
+        tenants are left out; `findings` names them.
+        """
+        self.reload()
+        shared = [finding for finding in self.findings if not finding.file.startswith("tenants/")]
+        if shared:
+            raise ConfigurationError(shared)
+        return self.current
+
+    def reload(self) -> list[Finding]:
+        """Read the folder again, put in force what is good, and give what is not."""
+        self.findings = []
+        settings = self._read("gateway.toml", Settings)
+        self._settings = settings or self._settings
+        self._policies = self._read_all("policies", Policy, self._policies, policy_problems)
+        self._take_tenants(
+            self._read_all(
+                "tenants",
+                Tenant,
+                self._tenants,
+                lambda tenant: tenant_problems(tenant, self._policies),
+            )
+        )
+        if self._settings is not None:
+            self._current = Config.assemble(self._settings, self._terms, self._tenants)
+        self.findings.sort()
+        return self.findings
+
+    def _take_tenants(self, tenants: dict[str, Tenant]) -> None:
+        """Put tenants in force, those first that are unchanged: what they hold stays theirs."""
+        in_order = sorted(
+            tenants, key=lambda name: (tenants[name] is not self._tenants.get(name), name)
+        )
+        holders: dict[str, str] = {}
+        taken: dict[str, Tenant] = {}
+        for name in in_order:
+            tenant = tenants[name]
+            clashes = list(_clashes(name, tenant, holders))
+            if clashes:
+                self.findings += clashes
+                tenant = self._tenants.get(name, tenant)
+                if tenant is tenants[name] or any(_clashes(name, tenant, holders)):
+                    continue
+            holders |= dict.fromkeys((*tenant.keys, *tenant.keys.values()), name)
+            taken[name] = tenant
+        self._terms = {
+            name: Terms(name, tenant, self._policies[tenant.policy])
+            if tenant.policy in self._policies
+            else self._terms[name]
+            for name, tenant in taken.items()
+        }
+        self._tenants = taken
+
+    def _read_all(
+        self,
+        kind: str,
+        model: type[M],
+        last_good: dict[str, M],
+        problems: Callable[[M], Iterable[tuple[str, str]]],
+    ) -> dict[str, M]:
+        """Read every file of a folder; a broken one keeps its last good version."""
+        read = {}
+        for path in sorted((self.folder / kind).glob("*.toml")):
+            name = f"{kind}/{path.name}"
+            found = self._read(name, model)
+            if found is not None:
+                wrong = [Finding(name, key, message) for key, message in problems(found)]
+                self.findings += wrong
+                found = None if wrong else found
+            good = found or last_good.get(path.stem)
+            if good is not None:
+                read[path.stem] = last_good[path.stem] if good == last_good.get(path.stem) else good
+        if not read:
+            self.findings.append(Finding(f"{kind}/", "", "holds no usable .toml file"))
+        return read
+
+    def _read(self, name: str, model: type[M]) -> M | None:
+        read = read_model(self.folder / name, name, model)
+        if isinstance(read, list):
+            self.findings += read
+            return None
+        return read
+
+
+def _clashes(name: str, tenant: Tenant, holders: dict[str, str]) -> Iterable[Finding]:
+    for key, account in tenant.keys.items():
+        for what, held in (("API key", key), ("account", account)):
+            other = holders.get(held)
+            if other is not None and other != name:
+                yield Finding(
+                    f"tenants/{name}.toml",
+                    f"keys.{key[:20]}...",
+                    f"this {what} belongs to tenants/{other}.toml already",
+                )

@@ -1,0 +1,31 @@
+"""Brings a ledger up to this version's schema, in one transaction (F-42)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from fairuse.base.errors import LedgerError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+def migrate(connection: Connection, name: str) -> None:
+    """Upgrade the schema. Raises LedgerError where the ledger is from a newer version."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "fairuse.stores:migrations")
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = [revision.revision for revision in script.walk_revisions()]
+    if found is not None and found not in known:
+        raise LedgerError(
+            f"{name} has schema {found}, and this version knows up to {script.get_current_head()};"
+            " a newer version of fairuse wrote it"
+        )
+    command.upgrade(config, "head")

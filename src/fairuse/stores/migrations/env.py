@@ -1,0 +1,14 @@
+"""Runs migrations on the connection that `migrate` hands over."""
+
+from alembic import context
+
+from fairuse.stores.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,117 @@
+"""The promises of every counter store.
+
+Called by the stages on the event loop, by `decide` once and by `settle` once per request. The
+store is told what time it is; it never reads a clock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from fairuse.rules.windows import Rolling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from fairuse.base.instant import Instant
+    from fairuse.rules.tally import ScopeKey, Slot, Tally
+    from fairuse.rules.terms import LimitTerms
+    from fairuse.rules.windows import Span
+
+
+class Claim(NamedTuple):
+    """What one request asks of one limit: `cost` units (>= 0) within `amount`.
+
+    `span` is the calendar window of this moment, and None for a rolling window.
+    """
+
+    limit: LimitTerms
+    scope: ScopeKey
+    amount: int
+    cost: int
+    span: Span | None
+
+    @property
+    def window_seconds(self) -> int:
+        """Give the length of the window."""
+        if self.span is not None:
+            return self.span.end - self.span.start
+        return self.limit.window.seconds if isinstance(self.limit.window, Rolling) else 0
+
+
+class Hold(NamedTuple):
+    """Units reserved on one limit."""
+
+    claim: Claim
+    tally: Tally
+    slot: Slot
+
+
+class Receipt:
+    """Units reserved on every limit of a request, until they are settled once."""
+
+    __slots__ = ("holds", "open")
+
+    def __init__(self, holds: Sequence[Hold]) -> None:
+        self.holds = holds
+        self.open = True
+
+
+class Exceeded(NamedTuple):
+    """Nothing was reserved: `claim` is over, and may fit again in `frees_in` seconds."""
+
+    claim: Claim
+    used: int
+    frees_in: float
+
+
+class Crossing(NamedTuple):
+    """The settled units of a soft limit went over its amount; `reading` is their number then.
+
+    `starts_at` and `ends_at` bound the window, in seconds since 1970.
+    """
+
+    account: str
+    limit: LimitTerms
+    scope: ScopeKey
+    amount: int
+    reading: int
+    starts_at: float
+    ends_at: float
+
+
+class Reading(NamedTuple):
+    """What is used of one limit in one scope: `settled` units, and `used` with the open ones.
+
+    `starts_at` and `ends_at` bound the window on wall time; a rolling one ends when it is empty.
+    """
+
+    limit: str
+    window: str
+    scope: ScopeKey
+    settled: int
+    used: int
+    starts_at: float
+    ends_at: float
+
+
+class Counters(Protocol):
+    """Counts units. Every implementation keeps the same promises."""
+
+    def reserve(self, account: str, claims: Iterable[Claim], at: Instant) -> Receipt | Exceeded:
+        """Reserve on all claims or on none (F-25); a refused request burns nothing (F-24).
+
+        Hard limits refuse, soft ones never do (P4).
+        """
+        ...
+
+    def settle(self, receipt: Receipt, *, accepted: bool, at: Instant) -> list[Crossing]:
+        """Close a receipt: the units count, or are given back. A second time does nothing (F-26).
+
+        Gives the soft limits that this receipt took over their amount, each once per window.
+        """
+        ...
+
+    def read(self, account: str, at: Instant) -> list[Reading]:
+        """Give what the account has used, limit by limit and scope by scope."""
+        ...
