@@ -18,6 +18,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ IPV6_BUCKET_BITS = 64  # one customer line commonly gets a whole /64 and may use
 MAX_HOPS = 32
 MAX_HEADER_BYTES = 4096
 
-_FORWARDED_ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
-_FORWARDED_FOR = re.compile(r'(?:^|;)\s*for\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))', re.IGNORECASE)
+_FORWARDED_PAIR = re.compile(
+    r"[ \t]*(?:(?P<name>[\w!#$%&'*+.^`|~-]+)="
+    r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s";,]*)))?'
+    r"[ \t]*(?P<end>[;,]|$)"
+)
 _WITH_PORT = re.compile(r"^(?:\[([^\]]*)\](?::\d+)?|([^:]+):\d+)$")
 
 
@@ -130,20 +134,44 @@ class AddressResolver:
 
     def _hops(self, lines: Sequence[bytes]) -> Iterator[str]:
         """Give the hops from right (nearest) to left, at most MAX_HOPS of them."""
-        text = b",".join(lines)[-MAX_HEADER_BYTES:].decode("latin-1")
         parse = _forwarded_hops if self.header == b"forwarded" else _listed_hops
-        return iter(parse(text)[: -MAX_HOPS - 1 : -1])
+        hops = (hop for line in _last_bytes(lines) for hop in reversed(parse(line)))
+        return islice(hops, MAX_HOPS)
 
 
-def _listed_hops(text: str) -> list[str]:
-    return [hop for hop in map(str.strip, text.split(",")) if hop]
+def _last_bytes(lines: Sequence[bytes]) -> Iterator[str]:
+    """Give the lines from the last to the first, as far as MAX_HEADER_BYTES go."""
+    left = MAX_HEADER_BYTES
+    for line in reversed(lines):
+        if left <= 0:
+            return
+        yield line[-left:].decode("latin-1")
+        left -= len(line)
 
 
-def _forwarded_hops(text: str) -> list[str]:
-    """Take the `for` of each element (RFC 7239 section 4); one without it is no address."""
-    found = (_FORWARDED_FOR.search(element.strip()) for element in _elements(text))
-    return [(match[1] or match[2] or "") if match else "" for match in found]
+def _listed_hops(line: str) -> list[str]:
+    return [hop for hop in map(str.strip, line.split(",")) if hop]
 
 
-def _elements(text: str) -> list[str]:
-    return [element for element in _FORWARDED_ELEMENT.findall(text) if element.strip()]
+def _forwarded_hops(line: str) -> list[str]:
+    """Take the `for` of each element (RFC 7239 section 4).
+
+    An element without one is no address, and neither is a line that is no Forwarded: a quote left
+    open by a client can't swallow what our proxy put behind it.
+    """
+    hops: list[str] = []
+    within_element = False
+    position = 0
+    while position < len(line):
+        pair = _FORWARDED_PAIR.match(line, position)
+        if pair is None:
+            return [""]
+        if pair["name"] and not within_element:
+            hops.append("")
+            within_element = True
+        if (pair["name"] or "").lower() == "for":
+            hops[-1] = pair["token"] if pair["quoted"] is None else pair["quoted"]
+        if pair["end"] == ",":
+            within_element = False
+        position = pair.end()
+    return hops

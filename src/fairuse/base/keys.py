@@ -38,4 +38,6 @@ def bounded(name: str) -> str:
     else:
         name = unicodedata.normalize("NFC", name)
         encoded = name.encode("utf-8", "surrogatepass")
-    return name if len(encoded) <= MAX_NAME_BYTES else _PREFIX + sha256(encoded).hexdigest()
+    if len(encoded) <= MAX_NAME_BYTES and not name.startswith(_PREFIX):
+        return name
+    return _PREFIX + sha256(encoded).hexdigest()

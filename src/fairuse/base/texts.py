@@ -5,20 +5,28 @@ English is in the code; the catalogues in `fairuse/locale/` hold the other langu
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+import math
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from importlib import resources
 from io import BytesIO
+from typing import Literal
 
 from babel import negotiate_locale
-from babel.dates import format_datetime
+from babel.dates import format_datetime, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
-from babel.units import format_unit
 
 LANGUAGES = ("en", "nl", "de")
+_SECONDS: dict[Literal["second", "minute", "hour", "day", "week"], int] = {
+    "second": 1,
+    "minute": 60,
+    "hour": 3_600,
+    "day": 86_400,
+    "week": 604_800,
+}
 
 
 @cache
@@ -48,7 +56,7 @@ def preferred(accept_language: str, otherwise: str) -> str:
 
 def _by_weight(accept_language: str) -> list[str]:
     weighed = []
-    for item in accept_language[:256].split(","):
+    for item in accept_language[:256].lower().split(","):
         tag, _, weight = item.partition(";")
         try:
             quality = float(weight.strip().removeprefix("q=") or 1)
@@ -79,6 +87,8 @@ def iso_time(moment: float, zone: tzinfo) -> str:
 def window_text(window: str, language: str) -> str:
     """Write a window: "calendar month", "1 minute", as the policy file does, in the language."""
     count, _, unit = window.partition(" ")
-    if not count.isdigit():
-        return translate(language, window)
-    return format_unit(int(count), f"duration-{unit.removesuffix('s')}", locale=language)
+    for name, seconds in _SECONDS.items():
+        if unit.removesuffix("s") == name and count.isdecimal():
+            span = timedelta(seconds=int(count) * seconds)
+            return format_timedelta(span, granularity=name, threshold=math.inf, locale=language)
+    return translate(language, window)

@@ -101,9 +101,8 @@ async def _look_back(client: httpx.AsyncClient, customer: Customer) -> None:
     """Read the account's usage from another address, and see whether it can still book there."""
     response = await client.get("/fairuse/usage", headers=_headers(customer, OTHER_ADDRESS))
     blocks = response.json()["blocks"]
-    customer.blocked = ", ".join(
-        f"{block['address']} until {block['until'][11:16]}" for block in blocks
-    )
+    if blocks:
+        customer.blocked = f"until {blocks[0]['until'][11:16]}"
     customer.active = await _book(client, customer, OTHER_ADDRESS) == 201
 
 
@@ -114,11 +113,11 @@ def _headers(customer: Customer, address: str) -> dict[str, str]:
 def _table(customers: list[Customer]) -> Table:
     table = Table(title="The day")
     for name in ("account", "address"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in ("sent", "allowed", "refused"):
         table.add_column(name, justify="right")
-    table.add_column("address blocked")
-    table.add_column("account still active")
+    table.add_column("blocked", no_wrap=True)
+    table.add_column("active")
     for customer in customers:
         allowed = customer.statuses[201]
         refused = customer.statuses.total() - allowed

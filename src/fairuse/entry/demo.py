@@ -87,7 +87,8 @@ def run(config: Path, examples: Path, *, once: bool) -> None:
     """
     if not (examples / "booking_api").is_dir():
         raise DemoError(f"{examples} holds no booking_api; run the demo in the repository's folder")
-    signal.signal(signal.SIGTERM, _leave)
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, _leave)
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="fairuse-demo-") as name, ExitStack() as stack:
         folder = Path(name)

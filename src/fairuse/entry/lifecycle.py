@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fairuse.base.clock import SystemClock
+from fairuse.base.errors import LedgerError
 from fairuse.base.log import AccessLog, logger
 from fairuse.entry.reload import watch
 from fairuse.entry.usage import UsagePage
@@ -114,7 +115,10 @@ class Service:
             at = self.clock.now()
             counters.sweep(at)
             blocks.sweep(at.wall)
-            await ledger.prune(at.wall)
+            try:
+                await ledger.prune(at.wall)
+            except LedgerError as error:
+                log.error("ledger.not_pruned", reason=str(error))
             await asyncio.sleep(SWEEP_SECONDS)
 
 

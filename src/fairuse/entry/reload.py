@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from watchfiles import awatch
+from watchfiles import Change, awatch
 
 from fairuse.base.log import logger
 
@@ -15,9 +15,14 @@ log = logger(__name__)
 
 
 async def watch(configuration: Configuration) -> None:
-    """Reload whenever a file of the folder changes, until cancelled."""
-    async for _ in awatch(configuration.folder, debounce=200, step=50):
+    """Reload whenever a TOML file of the folder changes, until cancelled."""
+    async for _ in awatch(configuration.folder, watch_filter=_is_toml, debounce=200, step=50):
         reload(configuration)
+
+
+def _is_toml(_change: Change, path: str) -> bool:
+    """Leave out whatever else lies in the folder: a ledger there changes all the time."""
+    return path.endswith(".toml")
 
 
 def reload(configuration: Configuration) -> None:

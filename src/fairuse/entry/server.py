@@ -27,7 +27,8 @@ log = logger(__name__)
 def listen(host: str, port: int) -> socket.socket:
     """Open the listening socket, so that a taken port is known before anything starts."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # The protocol is named because asyncio turns Nagle off only for sockets that say they are TCP.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
@@ -69,7 +70,11 @@ def serve(
     # uvicorn raises the signal it stopped for again, once everything is down.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _stopped)
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:  # raised by uvicorn with a code of its own where the start fails
+        if server.started:
+            raise
     return server.started
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 MAX_AMOUNT = 2**53 - 1
 """Every store counts exactly up to here: Lua's numbers are doubles (F-27)."""
 
-_WHOLE = re.compile(r"^\d{1,16}$")
+_WHOLE = re.compile(r"[0-9]{1,16}")
 
 
 class Amount(NamedTuple):
@@ -21,7 +21,7 @@ class Amount(NamedTuple):
 def parse_amount(text: object) -> int:
     """Read a whole number of units, 0 or more. Raises ValueError for anything else."""
     written = str(text) if isinstance(text, str | int) and not isinstance(text, bool) else ""
-    if not _WHOLE.match(written):
+    if not _WHOLE.fullmatch(written):
         raise ValueError(f"{text!r} is no amount; write a whole number of units, 0 or more")
     if int(written) > MAX_AMOUNT:
         raise ValueError(f"{written} is more than can be counted exactly ({MAX_AMOUNT})")

@@ -83,11 +83,17 @@ def policy_problems(policy: Policy) -> Iterator[tuple[str, str]]:
             )
 
 
-def tenant_problems(tenant: Tenant, policies: Mapping[str, Policy]) -> Iterator[tuple[str, str]]:
-    """Give what is wrong between a tenant and the policies: the key, and why."""
+def tenant_problems(
+    tenant: Tenant, policies: Mapping[str, Policy | None]
+) -> Iterator[tuple[str, str]]:
+    """Give what is wrong between a tenant and the policies: the key, and why.
+
+    A policy that is None exists and is broken, which is said of its own file and not here.
+    """
+    if tenant.policy not in policies:
+        yield "policy", unknown("policy", tenant.policy, policies)
     policy = policies.get(tenant.policy)
     if policy is None:
-        yield "policy", unknown("policy", tenant.policy, policies)
         return
     for name in tenant.override:
         if name not in policy.limits:

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Str
 from fairuse.rules.durations import parse_duration
 from fairuse.rules.nearest import suggestion
 
+_CONTACT = re.compile(r"mailto:[^@\s]+@[^@\s]+|tel:\+?[0-9\- ]+|https://\S+")
+
 
 class Model(BaseModel):
     """A table of a configuration file: every key known, every value of its type."""
@@ -44,16 +46,18 @@ def _network(text: str) -> str:
 
 
 def _contact(text: str) -> str:
-    if not re.match(r"^(mailto:[^@\s]+@[^@\s]+|tel:\+?[\d\- ]+|https://\S+)$", text):
+    if not _CONTACT.fullmatch(text):
         raise ValueError(f'"{text}" is no contact; write mailto:, tel: or https://')
     return text
 
 
 def _origin(text: str) -> str:
+    if any(letter.isspace() for letter in text):
+        raise ValueError(f'"{text}" is no origin; it may hold no spaces')
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
         raise ValueError(f'"{text}" is no origin; write it like "http://127.0.0.1:9000"')
-    if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+    if parts.path.strip("/") or set(text) & set("?#@"):
         raise ValueError(f'"{text}" may have no path, query or user; only scheme, host and port')
     return text.rstrip("/")
 

@@ -20,7 +20,7 @@ SCOPE_PARTS = ("account", "location", "address")
 Scope = tuple[str, ...]
 """What a limit is counted by, besides the account it always belongs to."""
 
-_REPETITION = re.compile(r"^(\d{1,6}) refusals? in (.+)$")
+_REPETITION = re.compile(r"([0-9]{1,6}) refusals? in (.+)")
 
 
 class Repetition(NamedTuple):
@@ -46,7 +46,7 @@ def _window(value: object) -> Window:
 
 
 def _repetition(value: object) -> Repetition:
-    found = _REPETITION.match(value) if isinstance(value, str) else None
+    found = _REPETITION.fullmatch(value) if isinstance(value, str) else None
     if not found or int(found[1]) == 0:
         raise ValueError(f'{value!r} must be written like "3 refusals in 5 minutes"')
     return Repetition(int(found[1]), parse_duration(found[2]))

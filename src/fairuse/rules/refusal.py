@@ -200,5 +200,5 @@ def _words(refusal: Refusal, reader: Reader) -> dict[str, str]:
             "window": window_text(figures.window, reader.language),
         }
     if refusal.until is not None:
-        words["until"] = local_time(refusal.until, reader.zone, reader.language)
+        words["until"] = local_time(math.ceil(refusal.until), reader.zone, reader.language)
     return words

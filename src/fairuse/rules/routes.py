@@ -36,6 +36,9 @@ def path_pattern(path: str) -> str:
         raise ValueError(f'the path "{path}" must begin with "/"')
     rest = path.endswith("/**")
     segments = path.removesuffix("/**").split("/")[1:]
+    names = [segment for segment in segments if segment.startswith("{")]
+    if len(names) != len(set(names)):
+        raise ValueError(f'the path "{path}" uses a name twice')
     pattern = "".join("/" + _segment_pattern(segment) for segment in segments)
     return pattern + "(?:/.*)?" if rest else pattern
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from limits import RateLimitItem, parse
+from limits import RateLimitItem, RateLimitItemPerMinute, parse_many
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from fairuse.rules.model import Contact, Model, NetworkText, Origin, Seconds
@@ -16,9 +16,10 @@ HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$", t
 
 def _rate(value: object) -> RateLimitItem:
     try:
-        return parse(str(value))
+        [rate] = parse_many(str(value))
     except ValueError:
         raise ValueError(f'{value!r} is no rate; write it like "30/minute"') from None
+    return rate
 
 
 def _location(path: str) -> str:
@@ -66,7 +67,7 @@ class Addresses(Model):
 class UnknownCallers(Model):
     """The bucket that each address has while it shows no known key."""
 
-    rate: Annotated[RateLimitItem, BeforeValidator(_rate)] = parse("30/minute")
+    rate: Annotated[RateLimitItem, BeforeValidator(_rate)] = RateLimitItemPerMinute(30)
     remembered: int = Field(default=100_000, ge=1)
 
 

@@ -67,6 +67,11 @@ class Tally:
         self.used = 0
         self.kept = False
 
+    @property
+    def live(self) -> bool:
+        """Say whether a window is open, as of the last `expire`."""
+        return bool(self.slots) and not self.slots[-1].over
+
     def clock(self, at: Instant) -> float:
         """Read the clock this tally lives on."""
         raise NotImplementedError
@@ -150,7 +155,11 @@ class RollingTally(Tally):
 
 
 class CalendarTally(Tally):
-    """A tally of one calendar window, on wall time; the window never goes back (F-31)."""
+    """A tally of one calendar window, on wall time; the window never goes back (F-31).
+
+    A window that is over is kept until the next one is used, so that a clock that steps forward and
+    back again finds its units still there.
+    """
 
     __slots__ = ()
 
@@ -160,11 +169,24 @@ class CalendarTally(Tally):
 
     def current(self, at: Instant, span: Span | None) -> Slot:  # noqa: ARG002
         """Give the slot of the window, which is the newest one begun."""
-        if not self.slots:
-            if span is None:
-                raise ValueError("a calendar tally needs its window")
-            self.slots.append(Slot(span.start * 1_000, span.start, span.end))
-        return self.slots[-1]
+        if span is None:
+            raise ValueError("a calendar tally needs its window")
+        latest = self.slots[-1] if self.slots else None
+        if latest is not None and latest.key >= span.start * 1_000:
+            return latest
+        self.slots.clear()
+        if latest is not None:
+            latest.over = True
+        self.used = 0
+        slot = Slot(span.start * 1_000, span.start, span.end)
+        self.slots.append(slot)
+        return slot
+
+    def expire(self, at: Instant) -> None:
+        """Count the window's units while it lasts, and none once it is over."""
+        for slot in self.slots:
+            slot.over = at.wall >= slot.ends
+            self.used = 0 if slot.over else slot.settled + slot.open
 
 
 def new_tally(key: TallyKey, window: Window) -> Tally:

@@ -32,11 +32,15 @@ class Override(Model):
 
     def starts_at(self, zone: ZoneInfo) -> float:
         """Give the moment it begins, in seconds since 1970."""
-        return _midnight(self.from_, zone) if self.from_ else float("-inf")
+        if self.from_ is None or self.from_ == date.min:
+            return float("-inf")
+        return _midnight(self.from_, zone)
 
     def ends_at(self, zone: ZoneInfo) -> float:
         """Give the first moment it no longer holds."""
-        return _midnight(self.until + timedelta(days=1), zone) if self.until else float("inf")
+        if self.until is None or self.until == date.max:
+            return float("inf")
+        return _midnight(self.until + timedelta(days=1), zone)
 
     def source(self) -> str:
         """Say where the amount comes from."""

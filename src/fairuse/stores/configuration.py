@@ -66,12 +66,10 @@ class Configuration:
         settings = self._read("gateway.toml", Settings)
         self._settings = settings or self._settings
         self._policies = self._read_all("policies", Policy, self._policies, policy_problems)
+        named = {path.stem: self._policies.get(path.stem) for path in self._files("policies")}
         self._take_tenants(
             self._read_all(
-                "tenants",
-                Tenant,
-                self._tenants,
-                lambda tenant: tenant_problems(tenant, self._policies),
+                "tenants", Tenant, self._tenants, lambda tenant: tenant_problems(tenant, named)
             )
         )
         if self._settings is not None:
@@ -94,6 +92,8 @@ class Configuration:
                 tenant = self._tenants.get(name, tenant)
                 if tenant is tenants[name] or any(_clashes(name, tenant, holders)):
                     continue
+            if tenant.policy not in self._policies and name not in self._terms:
+                continue  # the findings name the policy's own file
             holders |= dict.fromkeys((*tenant.keys, *tenant.keys.values()), name)
             taken[name] = tenant
         self._terms = {
@@ -113,7 +113,8 @@ class Configuration:
     ) -> dict[str, M]:
         """Read every file of a folder; a broken one keeps its last good version."""
         read = {}
-        for path in sorted((self.folder / kind).glob("*.toml")):
+        files = self._files(kind)
+        for path in files:
             name = f"{kind}/{path.name}"
             found = self._read(name, model)
             if found is not None:
@@ -123,9 +124,12 @@ class Configuration:
             good = found or last_good.get(path.stem)
             if good is not None:
                 read[path.stem] = last_good[path.stem] if good == last_good.get(path.stem) else good
-        if not read:
-            self.findings.append(Finding(f"{kind}/", "", "holds no usable .toml file"))
+        if not files:
+            self.findings.append(Finding(f"{kind}/", "", "holds no .toml file"))
         return read
+
+    def _files(self, kind: str) -> list[Path]:
+        return sorted((self.folder / kind).glob("*.toml"))
 
     def _read(self, name: str, model: type[M]) -> M | None:
         read = read_model(self.folder / name, name, model)

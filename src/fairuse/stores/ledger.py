@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +26,10 @@ from fairuse.stores import schema
 from fairuse.stores.migrate import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
+
+    from sqlalchemy import Select
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 BUSY_MILLISECONDS = 5_000
 
@@ -118,41 +122,31 @@ class Ledger:
 
     async def write(self, batch: Batch) -> None:
         """Write a batch of the journal, whole or not at all. Raises LedgerError."""
-        try:
-            async with self._engine.begin() as connection:
-                if batch.slots:
-                    await connection.execute(_PUT_SLOT, [_slot_values(row) for row in batch.slots])
-                if batch.usage:
-                    values = [{**key._asdict(), "units": units} for key, units in batch.usage]
-                    await connection.execute(_ADD_USAGE, values)
-                if batch.blocks:
-                    values = [_block_values(block) for block in batch.blocks]
-                    await connection.execute(insert(schema.blocks), values)
-        except SQLAlchemyError as error:
-            raise LedgerError(_reason(error)) from error
+        async with self._transaction() as connection:
+            if batch.slots:
+                await connection.execute(_PUT_SLOT, [_slot_values(row) for row in batch.slots])
+            if batch.usage:
+                values = [{**key._asdict(), "units": units} for key, units in batch.usage]
+                await connection.execute(_ADD_USAGE, values)
+            if batch.blocks:
+                values = [_block_values(block) for block in batch.blocks]
+                await connection.execute(insert(schema.blocks), values)
 
     async def open_case(self, case: CaseRow, notice: NoticeRow) -> bool:
         """Open a case and write its notice, both or neither; False where the case exists (P8)."""
         values = {**case._asdict(), "scope": scope_text(case.scope)}
         open_once = upsert(schema.cases).values(values).on_conflict_do_nothing()
-        try:
-            async with self._engine.begin() as connection:
-                result = await connection.execute(open_once.returning(schema.cases.c.id))
-                case_id = result.scalar()
-                if case_id is None:
-                    return False
-                await connection.execute(insert(schema.notices), _notice_values(notice, case_id))
-        except SQLAlchemyError as error:
-            raise LedgerError(_reason(error)) from error
+        async with self._transaction() as connection:
+            case_id = await connection.scalar(open_once.returning(schema.cases.c.id))
+            if case_id is None:
+                return False
+            await connection.execute(insert(schema.notices), _notice_values(notice, case_id))
         return True
 
     async def write_notice(self, notice: NoticeRow) -> None:
         """Write a notice that belongs to no case. Raises LedgerError."""
-        try:
-            async with self._engine.begin() as connection:
-                await connection.execute(insert(schema.notices), _notice_values(notice, None))
-        except SQLAlchemyError as error:
-            raise LedgerError(_reason(error)) from error
+        async with self._transaction() as connection:
+            await connection.execute(insert(schema.notices), _notice_values(notice, None))
 
     async def open_slots(self, moment: float) -> list[SlotRow]:
         """Give the slots that have not ended, oldest first."""
@@ -229,13 +223,19 @@ class Ledger:
 
     async def prune(self, moment: float) -> None:
         """Drop the slots that ended before a moment; usage, cases, notices and blocks stay."""
-        async with self._engine.begin() as connection:
+        async with self._transaction() as connection:
             await connection.execute(delete(schema.slots).where(schema.slots.c.ends_at < moment))
 
-    async def _rows(self, query: Any) -> Sequence[Any]:
+    async def _rows(self, query: Select[Any]) -> Sequence[Any]:
+        async with self._transaction() as connection:
+            rows: Sequence[Any] = (await connection.execute(query)).all()
+            return rows
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
         try:
-            async with self._engine.connect() as connection:
-                return (await connection.execute(query)).all()
+            async with self._engine.begin() as connection:
+                yield connection
         except SQLAlchemyError as error:
             raise LedgerError(_reason(error)) from error
 

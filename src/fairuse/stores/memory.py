@@ -73,9 +73,13 @@ class MemoryCounters:
         readings = []
         for tally in self._accounts.get(account, {}).values():
             tally.expire(at)
-            if tally.slots:
+            if tally.live:
                 readings.append(_reading(tally, at))
         return readings
+
+    def __len__(self) -> int:
+        """Count the tallies that are remembered."""
+        return sum(map(len, self._accounts.values()))
 
     def sweep(self, at: Instant) -> None:
         """Forget the tallies whose windows are over."""
@@ -83,7 +87,7 @@ class MemoryCounters:
         for minute in [minute for minute in self._due if minute <= now]:
             for tally in self._due.pop(minute):
                 tally.expire(at)
-                if tally.slots:
+                if tally.live:
                     self._look_again(tally, at)
                 else:
                     self._forget(tally)

@@ -1,0 +1,86 @@
+"""Run the benchmarks: `python -m bench` all of them, `python -m bench proxy` one."""
+
+from __future__ import annotations
+
+import json
+import signal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench import proxy
+from bench.errors import BenchError
+from bench.report import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bench.report import Report
+
+
+class Bench(StrEnum):
+    """The benchmarks there are."""
+
+    proxy = "proxy"
+
+
+RUNS: dict[Bench, Callable[[Options], Report]] = {Bench.proxy: proxy.run}
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    benches: Annotated[
+        list[Bench] | None,
+        typer.Argument(metavar="BENCH", help="Which ones; without any, all of them."),
+    ] = None,
+    seconds: Annotated[int, typer.Option(min=1, help="How long each measurement takes.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each server is measured.")] = 3,
+    only: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Measure this server, beside its peer.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON, with every round.")] = False,
+) -> None:
+    """Measure the gateway beside its peers; exit 1: no figure, 2: it can't run here."""
+    signal.signal(signal.SIGTERM, _leave)
+    options = Options(seconds, rounds, only)
+    try:
+        reports = {bench: RUNS[bench](options) for bench in benches or Bench}
+    except BenchError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(error.exit_code) from None
+    if as_json:
+        typer.echo(json.dumps(figures_of(reports, options), indent=2))
+    else:
+        for report in reports.values():
+            Console().print(table_of(report))
+
+
+def figures_of(reports: Mapping[Bench, Report], options: Options) -> dict[str, object]:
+    """Give everything that was measured, as JSON writes it."""
+    benches = {bench.value: report.rows for bench, report in reports.items()}
+    return {"seconds": options.seconds, "rounds": options.rounds, "benches": benches}
+
+
+def table_of(report: Report) -> Table:
+    """Draw a report as a table."""
+    table = Table(title=report.title, caption=report.caption)
+    for column in report.columns:
+        is_name = not column.format
+        table.add_column(column.heading, justify="left" if is_name else "right", no_wrap=is_name)
+    for row in report.rows:
+        table.add_row(*(format(row[column.field], column.format) for column in report.columns))
+    return table
+
+
+def _leave(_signal: int, _frame: object) -> NoReturn:
+    """Stop as Ctrl-C does, so that every server is stopped too."""
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,57 @@
+"""Fixtures: a clock that stands still, configurations, and real servers."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.support import NOON, REPOSITORY, Front, Recorder, Served, front, write_config
+
+from fairuse.base.clock import ManualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run async tests on asyncio only."""
+    return "asyncio"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Give a clock at noon on a day in November."""
+    return ManualClock(NOON)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Give the shipped booking policy with two tenants."""
+    return write_config(tmp_path)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """Give an app that remembers what it was sent."""
+    return Recorder()
+
+
+@pytest.fixture
+def booking_api(tmp_path: Path) -> Iterator[str]:
+    """Run the sample booking API on a real socket, and give its URL."""
+    sys.path.insert(0, str(REPOSITORY))
+    from examples.booking_api.app import create_app
+
+    with Served(create_app(tmp_path / "booking.db"), lifespan="on") as server:
+        yield server.url
+    sys.path.remove(str(REPOSITORY))
+
+
+@pytest.fixture
+def booking(tmp_path: Path, booking_api: str, clock: ManualClock) -> Iterator[Front]:
+    """Run the gateway in front of the booking API."""
+    with front(write_config(tmp_path, upstream=booking_api), clock) as running:
+        yield running

@@ -1,0 +1,204 @@
+"""`fairuse check`: everything that is wrong, at once, with file, key and nearest match."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.support import DENTIST, REPOSITORY, SALON, tenant, write_config
+from typer.testing import CliRunner
+
+from fairuse.entry.cli import app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TENANT = "tenants/salon.toml"
+POLICY = "policies/booking.toml"
+GATEWAY = "gateway.toml"
+
+BROKEN = {
+    "broken TOML": (TENANT, "[keys]", "[keys", "is no TOML: "),
+    "unknown key": (
+        TENANT,
+        "timezone",
+        "timezon",
+        'timezon: unknown key; did you mean "timezone"?',
+    ),
+    "unknown zone": (
+        TENANT,
+        "Europe/Amsterdam",
+        "Europe/Amsterdm",
+        'timezone: there is no time zone "Europe/Amsterdm"; did you mean "Europe/Amsterdam"?',
+    ),
+    "unknown policy": (
+        TENANT,
+        '"booking"',
+        '"bookin"',
+        'policy: there is no policy "bookin"; did you mean "booking"?',
+    ),
+    "bad contact": (
+        TENANT,
+        "mailto:salon@",
+        "salon@",
+        'contact.0: "salon@customer.example" is no contact; write mailto:, tel: or https://',
+    ),
+    "key not hashed": (TENANT, '"sha256:', '"', "keys."),
+    "missing key": (POLICY, 'title = "Fair use policy: appointments"', "", "title: is missing"),
+    "negative amount": (
+        POLICY,
+        '"5000"',
+        '"-5"',
+        "limits.appointments-per-month.amount: '-5' is no amount;"
+        " write a whole number of units, 0 or more",
+    ),
+    "too large an amount": (POLICY, '"5000"', '"9999999999999999"', "more than can be counted"),
+    "unknown meter": (
+        POLICY,
+        'meter  = "appointments"',
+        'meter  = "appointmens"',
+        'limits.appointments-per-month.meter: there is no meter "appointmens";'
+        ' did you mean "appointments"?',
+    ),
+    "unknown window": (
+        POLICY,
+        '"calendar month"',
+        '"calendar week"',
+        'window: "calendar week" is no window',
+    ),
+    "unknown scope": (
+        POLICY,
+        '"account, address"\namount',
+        '"account, adress"\namount',
+        '"adress" is no scope (one of account, location, address); did you mean "address"?',
+    ),
+    "unknown word": (
+        POLICY,
+        'over   = "case"',
+        'over   = "cas"',
+        "limits.appointments-per-month.over: 'cas' must be 'case' or 'refuse';"
+        ' did you mean "case"?',
+    ),
+    "bad route": (
+        POLICY,
+        "POST /locations",
+        "PSOT /locations",
+        "meters.appointments.count: ",
+    ),
+    "a block that no emergency allows": (
+        POLICY,
+        '"block address", ',
+        "",
+        "limits.appointments-burst.then: blocks an address without notice, so [emergency] must"
+        ' allow "block address" (A29)',
+    ),
+    "a suspension in an emergency (A29, P3)": (
+        POLICY,
+        '"throttle"]',
+        '"suspend"]',
+        "emergency.allowed.1: 'suspend' must be 'block address' or 'throttle'",
+    ),
+    "bad network": (
+        GATEWAY,
+        '"127.0.0.0/8"',
+        '"127.0.0.0/33"',
+        'addresses.trusted_proxies.0: "127.0.0.0/33" is no address and no network',
+    ),
+    "bad origin": (
+        GATEWAY,
+        'url = "http://127.0.0.1:9"',
+        'url = "127.0.0.1:9"',
+        'upstream.url: "127.0.0.1:9" is no origin; write it like "http://127.0.0.1:9000"',
+    ),
+    "bad duration": (
+        GATEWAY,
+        '"2 seconds"',
+        '"2 secs"',
+        'upstream.response_timeout: "2 secs" is no span of time;'
+        ' write it like "15 minutes" or "24 hours"',
+    ),
+    "unknown section": (
+        GATEWAY,
+        "[upstream]",
+        "[upsteam]",
+        'upsteam: unknown key; did you mean "upstream"?',
+    ),
+}
+
+
+def check(config: Path, *options: str) -> tuple[int, str]:
+    """Run the command and give its exit code and everything it said."""
+    result = CliRunner().invoke(app, ["check", "--config", str(config), *options])
+    return result.exit_code, result.output
+
+
+def test_the_shipped_configuration_is_fine() -> None:
+    """What is shipped passes its own check."""
+    assert check(REPOSITORY / "config") == (0, f"{REPOSITORY / 'config'} is fine: 6 tenants\n")
+
+
+@pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN.keys())
+def test_what_is_wrong_is_named(tmp_path: Path, case: tuple[str, str, str, str]) -> None:
+    """F-50 (messages), A29: each mistake names its file, its key and what was probably meant."""
+    name, good, bad, message = case
+    config = write_config(tmp_path)
+    text = (config / name).read_text()
+    assert good in text
+    (config / name).write_text(text.replace(good, bad, 1))
+    code, output = check(config)
+    assert code == 1
+    assert any(line.startswith(f"{name}: ") and message in line for line in output.splitlines())
+
+
+def test_an_api_key_belongs_to_one_tenant(tmp_path: Path) -> None:
+    """A key or an account in two tenant files is named, with both files."""
+    config = write_config(
+        tmp_path, tenants={"one": tenant("anna", SALON), "two": tenant("bert", SALON)}
+    )
+    code, output = check(config)
+    assert code == 1
+    assert "tenants/two.toml: keys.sha256:" in output
+    assert "this API key belongs to tenants/one.toml already" in output
+    (config / "tenants/two.toml").write_text(tenant("anna", DENTIST))
+    assert "this account belongs to tenants/one.toml already" in check(config)[1]
+
+
+def test_everything_is_said_at_once(tmp_path: Path) -> None:
+    """Mistakes in several files are all in one answer, in the order of the files."""
+    config = write_config(tmp_path)
+    for name in (TENANT, POLICY, GATEWAY):
+        (config / name).write_text("nonsense = 1\n")
+    code, output = check(config)
+    files = [line.split(":")[0] for line in output.splitlines()[:-1]]
+    assert code == 1
+    assert set(files) == {GATEWAY, POLICY, TENANT}
+    assert files == sorted(files)
+
+
+def test_findings_can_be_read_by_a_program(tmp_path: Path) -> None:
+    """With -o json the findings are one JSON object with file, key and message."""
+    config = write_config(tmp_path)
+    (config / TENANT).write_text("x = 1\n")
+    code, output = check(config, "-o", "json")
+    findings = json.loads(output)["findings"]
+    assert code == 1
+    assert {"file": TENANT, "key": "policy", "message": "is missing"} in findings
+
+
+def test_a_tenant_may_only_override_what_exists(tmp_path: Path) -> None:
+    """An override of an unknown limit names the limit that was probably meant."""
+    extra = '[override.appointments-per-mont]\namount = "1"\nreason = "x"\n'
+    config = write_config(tmp_path, tenants={"salon": tenant("salon", SALON, extra)})
+    assert (
+        "tenants/salon.toml: override.appointments-per-mont: there is no limit"
+        ' "appointments-per-mont"; did you mean "appointments-per-month"?'
+    ) in check(config)[1]
+
+
+def test_an_empty_folder_is_a_finding(tmp_path: Path) -> None:
+    """A folder without files is said to be one, file by file."""
+    code, output = check(tmp_path)
+    assert code == 1
+    assert "gateway.toml: can't be read: No such file or directory" in output
+    assert "tenants/: holds no .toml file" in output

@@ -1,0 +1,317 @@
+"""Forward, over real sockets: bytes go through as they are, and faults end as promised."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from tests.support import APPOINTMENTS, DENTIST, SALON, Recorder, Served, front, write_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from starlette.types import Receive, Scope, Send
+    from tests.support import Front
+
+KEY = f"Host: api.example\r\nX-API-Key: {SALON}\r\n"
+HEAD = f"{KEY}Connection: close\r\n"
+
+
+@contextmanager
+def before(app: Any, folder: Path) -> Iterator[Front]:
+    """Run the gateway before an upstream app."""
+    with (
+        Served(app, lifespan="off") as upstream,
+        front(write_config(folder, upstream=upstream.url)) as running,
+    ):
+        yield running
+
+
+@contextmanager
+def before_bytes(answer: bytes, folder: Path) -> Iterator[Front]:
+    """Run the gateway before an upstream that sends these bytes and hangs up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer_all() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(answer)
+
+    thread = threading.Thread(target=answer_all)
+    thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        with front(write_config(folder, upstream=url)) as running:
+            yield running
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(20)
+
+
+def exchange(port: int, request: str) -> bytes:
+    """Send raw bytes and read until the other side hangs up."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(request.encode("latin-1"))
+        received = b""
+        while chunk := connection.recv(65_536):
+            received += chunk
+    return received
+
+
+def test_the_target_goes_through_byte_for_byte(tmp_path: Path, recorder: Recorder) -> None:
+    """HTTP-21: percent-escapes, case, plus signs and empty values reach the upstream unchanged."""
+    target = "/caf%C3%A9;v=1/%7Euser/a+b?x=%2F&flag&empty=&y=a+b%20c"
+    with before(recorder, tmp_path) as gateway:
+        exchange(gateway.server.port, f"GET {target} HTTP/1.1\r\n{HEAD}\r\n")
+    scope, _ = recorder.requests[0]
+    assert scope["raw_path"] + b"?" + scope["query_string"] == target.encode()
+
+
+def test_hop_by_hop_headers_stay_here(tmp_path: Path, recorder: Recorder) -> None:
+    """HTTP-1, HTTP-2, HTTP-20, F-8: Connection and all it names go; what we say of hops stays."""
+    request = (
+        f"GET / HTTP/1.1\r\n{HEAD}Connection: X-Secret, X-Fairuse-Account, X-Forwarded-For\r\n"
+        "X-Secret: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nX_Account: other\r\n"
+        "X-Fairuse-Account: other\r\nX-Twice: a\r\nX-Twice: b\r\n\r\n"
+    )
+    with before(recorder, tmp_path) as gateway:
+        exchange(gateway.server.port, request)
+    names = [name.decode() for name, _ in recorder.requests[0][0]["headers"]]
+    assert not {"x-secret", "keep-alive", "te", "x_account"} & set(names)
+    assert recorder.seen("x-twice") == ["a", "b"]
+    assert recorder.seen("x-fairuse-account") == ["salon"]
+    assert recorder.seen("x-forwarded-for") == ["127.0.0.1"]
+    assert recorder.seen("host") == ["api.example"]
+
+
+def test_a_trusted_proxy_tells_who_came_before_it(tmp_path: Path, recorder: Recorder) -> None:
+    """HTTP-40: hops told by a trusted proxy are passed on with it; an untrusted one's are not."""
+    with before(recorder, tmp_path) as gateway:
+        gateway.book(address="203.0.113.9")
+        assert recorder.seen("x-forwarded-for") == ["203.0.113.9, 127.0.0.1"]
+    with (
+        Served(recorder, lifespan="off") as upstream,
+        front(write_config(tmp_path / "b", upstream=upstream.url, addresses="")) as gateway,
+    ):
+        gateway.book(address="203.0.113.9")
+    assert recorder.seen("x-forwarded-for") == ["127.0.0.1"]
+
+
+def test_cookies_stay_apart_and_are_kept_for_nobody(tmp_path: Path, recorder: Recorder) -> None:
+    """HTTP-3, HTTP-36, F-48: two Set-Cookie stay two, and no other tenant ever sends them."""
+    recorder.headers = [(b"set-cookie", b"a=1; Expires=Wed, 01 Jan 2031"), (b"set-cookie", b"b=2")]
+    with before(recorder, tmp_path) as gateway:
+        answer = gateway.book()
+        gateway.client.cookies.clear()
+        gateway.book(key=DENTIST)
+    assert answer.headers.get_list("set-cookie") == ["a=1; Expires=Wed, 01 Jan 2031", "b=2"]
+    assert recorder.seen("cookie") == []
+
+
+@pytest.mark.parametrize(
+    ("announced", "sent"),
+    [
+        ("Content-Length: 5\r\n\r\nhello", [("content-length", "5")]),
+        (
+            "Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
+            [("transfer-encoding", "chunked")],
+        ),
+    ],
+    ids=["HTTP-43 with a length", "HTTP-44 chunked"],
+)
+def test_a_body_keeps_its_framing(
+    tmp_path: Path, recorder: Recorder, announced: str, sent: list[tuple[str, str]]
+) -> None:
+    """HTTP-42 to HTTP-44: a body arrives whole, with the one framing it came in."""
+    with before(recorder, tmp_path) as gateway:
+        exchange(gateway.server.port, f"DELETE /x HTTP/1.1\r\n{HEAD}{announced}")
+    scope, body = recorder.requests[0]
+    framing = {b"content-length", b"transfer-encoding"}
+    assert body == b"hello"
+    assert [(n.decode(), v.decode()) for n, v in scope["headers"] if n in framing] == sent
+
+
+def test_an_encoded_body_is_not_touched(tmp_path: Path, recorder: Recorder) -> None:
+    """HTTP-6: an encoded body goes through undecoded, and no encoding is asked for."""
+    recorder.headers = [(b"content-encoding", b"br"), (b"content-length", b"4")]
+    recorder.body = b"\x00\x01\x02\xff"
+    with before(recorder, tmp_path) as gateway:
+        received = exchange(gateway.server.port, f"GET / HTTP/1.1\r\n{HEAD}\r\n")
+    assert received.endswith(b"\r\n\r\n\x00\x01\x02\xff")
+    assert recorder.seen("accept-encoding") == []
+
+
+def test_head_keeps_its_length_and_304_has_none(tmp_path: Path) -> None:
+    """HTTP-7, HTTP-8: HEAD answers with the length of the body it leaves out, 304 without."""
+    for answer, wanted in (
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\n", b"content-length: 42\r\n"),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 42\r\nETag: x\r\n\r\n", b"etag: x\r\n"),
+    ):
+        folder = tmp_path / wanted[:4].decode()
+        with before_bytes(answer, folder) as gateway:
+            received = exchange(gateway.server.port, f"HEAD / HTTP/1.1\r\n{HEAD}\r\n")
+        assert wanted in received
+        assert received.endswith(b"\r\n\r\n")
+        assert (b"content-length" in received) == (b"200 OK" in received)
+
+
+FAULTS = {
+    "HTTP-13 a length cut short": (
+        b"HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\nhalf",
+        b"201",
+        b"half",
+    ),
+    "HTTP-13 a broken chunk": (
+        b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nzz",
+        b"201",
+        b"half\r\n",
+    ),
+    "HTTP-48 no HTTP": (b"hello\r\n\r\n", b"502", b"}"),
+    "HTTP-48 nothing": (b"", b"502", b"}"),
+    "HTTP-38 a status above 599": (b"HTTP/1.1 799 Odd\r\nContent-Length: 0\r\n\r\n", b"502", b"}"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS.values(), ids=FAULTS.keys())
+def test_a_broken_answer_never_ends_cleanly(
+    tmp_path: Path, case: tuple[bytes, bytes, bytes]
+) -> None:
+    """HTTP-13, HTTP-38, HTTP-48, F-47: 502 before the head, an aborted connection after it."""
+    answer, status, end = case
+    with before_bytes(answer, tmp_path) as gateway:
+        received = exchange(gateway.server.port, f"GET / HTTP/1.1\r\n{HEAD}\r\n")
+    assert received.split()[1] == status
+    assert received.endswith(end)
+    assert b"127.0.0.1" not in received
+
+
+def test_an_upstream_that_is_down_gives_the_units_back(tmp_path: Path) -> None:
+    """HTTP-48, F-47: no connection is 502 problem details, and nothing is counted."""
+    with front(write_config(tmp_path, upstream="http://127.0.0.1:9")) as gateway:
+        refused = gateway.book()
+        assert refused.status_code == 502
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert "127.0.0.1" not in refused.text
+        assert [entry["used"] for entry in gateway.usage()["limits"]] == [0, 0]
+
+
+class Gate:
+    """An upstream that says when it is asked, waits, and says how it ended."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.answer = threading.Event()
+        self.ended: list[str] = []
+        self.over = threading.Event()
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 201 once let, unless the other side has hung up."""
+        while (await receive()).get("more_body"):
+            pass
+        self.asked.set()
+        hung_up = asyncio.ensure_future(receive())
+        let = asyncio.ensure_future(asyncio.to_thread(self.answer.wait, 20))
+        await asyncio.wait((hung_up, let), return_when=asyncio.FIRST_COMPLETED)
+        self.ended.append("hung up" if hung_up.done() else "answered")
+        self.over.set()
+        if not hung_up.done():
+            await send({"type": "http.response.start", "status": 201, "headers": []})
+            await send({"type": "http.response.body", "body": b"{}"})
+        self.answer.set()
+        hung_up.cancel()
+        await let
+
+
+def test_an_upstream_that_takes_too_long_is_504(tmp_path: Path) -> None:
+    """HTTP-48: no head in time is 504 problem details, the units given back."""
+    gate = Gate()
+    with before(gate, tmp_path) as gateway:
+        assert gateway.book().status_code == 504
+        assert gateway.usage()["limits"][0]["used"] == 0
+
+
+def hang_up_after(gateway: Front, gate: Gate, request: str) -> None:
+    """Send a request, wait until the upstream has it, and hang up."""
+    with socket.create_connection(("127.0.0.1", gateway.server.port)) as connection:
+        connection.sendall(request.encode())
+        assert gate.asked.wait(20)
+
+
+def test_a_client_that_hangs_up_ends_the_exchange(tmp_path: Path) -> None:
+    """HTTP-30, HTTP-31: a client that leaves an unmetered request frees the upstream at once."""
+    gate = Gate()
+    with before(gate, tmp_path) as gateway:
+        hang_up_after(gateway, gate, f"GET / HTTP/1.1\r\n{HEAD}\r\n")
+        assert gate.over.wait(20)
+    assert gate.ended == ["hung up"]
+
+
+def test_hanging_up_early_is_no_way_to_use_the_api_uncounted(tmp_path: Path) -> None:
+    """F-46 (settled once): what the API accepted counts, though the client did not wait for it."""
+    gate = Gate()
+    with before(gate, tmp_path) as gateway:
+        hang_up_after(gateway, gate, f"POST {APPOINTMENTS} HTTP/1.1\r\n{KEY}\r\n")
+        gate.answer.set()
+        assert gate.over.wait(20)
+        usage = gateway.usage()
+    assert gate.ended == ["answered"]
+    assert usage["limits"][0]["used"] == 1
+
+
+def test_a_refused_upload_sees_its_refusal(tmp_path: Path, recorder: Recorder) -> None:
+    """HTTP-28, F-11: a refusal is read whole by a client that still uploads, then closed."""
+    with before(recorder, tmp_path) as gateway:
+        for _ in range(20):
+            refused = httpx.post(
+                gateway.url + APPOINTMENTS,
+                content=b"x" * 200_000,
+                headers={"X-API-Key": "wrong"},
+                trust_env=False,
+            )
+            assert refused.status_code == 401
+            assert refused.headers["connection"] == "close"
+    assert recorder.requests == []
+
+
+def test_a_body_that_waits_to_be_asked_for_is_not(tmp_path: Path, recorder: Recorder) -> None:
+    """HTTP-27, F-14: a refused Expect: 100-continue gets its refusal without a 100 before it."""
+    request = (
+        f"POST {APPOINTMENTS} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n"
+        "Expect: 100-continue\r\n\r\n"
+    )
+    with before(recorder, tmp_path) as gateway:
+        received = exchange(gateway.server.port, request)
+    assert received.startswith(b"HTTP/1.1 401 ")
+    assert b"100 Continue" not in received
+
+
+def test_a_stream_is_passed_on_as_it_comes(tmp_path: Path) -> None:
+    """HTTP-33: the first bytes of a response arrive before its last are written."""
+    seen = threading.Event()
+
+    async def stream(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"first", "more_body": True})
+        await asyncio.to_thread(seen.wait, 20)
+        await send({"type": "http.response.body", "body": b"last"})
+
+    with (
+        before(stream, tmp_path) as gateway,
+        gateway.client.stream("GET", "/", headers={"X-API-Key": SALON}) as response,
+    ):
+        chunks = response.iter_raw()
+        assert next(chunks) == b"first"
+        seen.set()
+        assert b"".join(chunks) == b"last"

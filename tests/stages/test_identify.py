@@ -1,0 +1,110 @@
+"""Identify: who is asking, and what an unknown caller gets."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.support import REPOSITORY, Recorder, call, mounted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fairuse.base.clock import ManualClock
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("key", [None, "", "wrong", "key-of-salon "])
+async def test_an_unknown_caller_gets_401(
+    config: Path, recorder: Recorder, clock: ManualClock, key: str | None
+) -> None:
+    """F-30: without a known key a request gets 401 problem details and no limits of anybody."""
+    async with mounted(config, recorder, clock) as fair:
+        refused = await call(fair, key=key)
+    assert refused.status == 401
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.headers["www-authenticate"].startswith("ApiKey ")
+    assert "ratelimit" not in refused.headers
+    assert refused.json()["rule"] == "unknown-caller"
+    assert recorder.requests == []
+
+
+async def test_two_keys_are_as_good_as_none(
+    config: Path, recorder: Recorder, clock: ManualClock
+) -> None:
+    """A request that shows two keys could be anybody's, so it is nobody's."""
+    async with mounted(config, recorder, clock) as fair:
+        assert (await call(fair, headers=[(b"x-api-key", b"key-of-dentist")])).status == 401
+
+
+async def test_each_address_has_a_bucket_of_its_own(
+    config: Path, recorder: Recorder, clock: ManualClock
+) -> None:
+    """F-22 (the bucket): guessing keys is slowed per address; other addresses notice nothing."""
+    async with mounted(config, recorder, clock) as fair:
+        statuses = [(await call(fair, key=f"guess-{n}")).status for n in range(40)]
+        assert statuses == [401] * 30 + [429] * 10
+        slowed = await call(fair, key="guess")
+        assert slowed.headers["retry-after"] == "60"
+        assert slowed.json()["violated-policies"] == ["unknown-callers"]
+        assert (await call(fair, key="guess", address="198.51.100.7")).status == 401
+        clock.advance(60)
+        assert (await call(fair, key="guess")).status == 401
+
+
+async def test_a_customer_is_served_beside_somebody_guessing(
+    config: Path, recorder: Recorder, clock: ManualClock
+) -> None:
+    """F-30: failed guesses from an address never count against an account that uses it."""
+    async with mounted(config, recorder, clock) as fair:
+        for _ in range(100):
+            await call(fair, key="guess")
+        assert (await call(fair)).status == 201
+        usage = (await call(fair, "GET", "/fairuse/usage")).json()
+        assert {entry["used"] for entry in usage["limits"]} == {1}
+
+
+async def test_callers_without_an_address_share_no_ones_bucket(
+    config: Path, recorder: Recorder, clock: ManualClock
+) -> None:
+    """F-20: a unix socket has no address; it is a class of its own and is served."""
+    async with mounted(config, recorder, clock) as fair:
+        assert (await call(fair, address=None)).status == 201
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language", "title"),
+    [
+        (b"nl", "nl", "Bij deze sleutel hoort geen account"),
+        (b"fr, de;q=0.7, en;q=0.3", "de", "Zu diesem Schl\u00fcssel geh\u00f6rt kein Konto"),
+        (b"fr", "en", "No account is known by this key"),
+    ],
+)
+async def test_a_refusal_speaks_the_callers_language(
+    config: Path,
+    recorder: Recorder,
+    clock: ManualClock,
+    accepted: bytes,
+    language: str,
+    title: str,
+) -> None:
+    """P10: a refusal is written in the language that the caller asks for."""
+    async with mounted(config, recorder, clock) as fair:
+        refused = await call(fair, key=None, headers=[(b"accept-language", accepted)])
+    assert refused.headers["content-language"] == language
+    assert refused.json()["title"] == title
+
+
+def test_keys_are_compared_in_constant_time() -> None:
+    """F-22 (the comparison): the fingerprint shown is compared by hmac.compare_digest only."""
+    tree = ast.parse((REPOSITORY / "src/fairuse/stages/identify.py").read_text())
+    compared = [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare) and "fingerprint" in ast.unparse(node)
+    ]
+    keys = (REPOSITORY / "src/fairuse/base/keys.py").read_text()
+    assert compared == []
+    assert "hmac.compare_digest" in keys
