@@ -168,3 +168,27 @@ def test_a_traceback_shows_no_secrets() -> None:
     (line,) = written.getvalue().splitlines()
     assert canary not in line
     assert json.loads(line)["exception"][0]["exc_type"] == "ValueError"
+
+
+def test_a_line_that_fails_keeps_no_other_from_being_written() -> None:
+    """F-52: a line that can't be rendered says so in its place, and the others are written."""
+    stream = io.StringIO()
+    log = AccessLog(stream)
+    for number in (1, object(), 2):
+        log.record(lambda number=number: {"n": number})  # type: ignore[misc]
+    log.start()
+    log.close()
+    first, failed, second = map(json.loads, stream.getvalue().splitlines())
+    assert (first, second) == ({"n": 1}, {"n": 2})
+    assert failed["event"] == "request_log.failed"
+
+
+def test_a_stream_that_fails_does_not_end_the_log() -> None:
+    """F-41: a log that can't be written is said on stderr and keeps nothing else from working."""
+    stream = io.StringIO()
+    stream.close()
+    log = AccessLog(stream)
+    log.start()
+    log.record(lambda: {"n": 1})
+    log.close()
+    assert not log._thread.is_alive()

@@ -55,6 +55,7 @@ LISTED = {
     "40 hops of ours": Case(PROXY, [", ".join(TRUSTED_HOPS)], TRUSTED_HOPS[-MAX_HOPS]),
     "client beyond 40 hops": Case(PROXY, [EVIL, *TRUSTED_HOPS], TRUSTED_HOPS[-MAX_HOPS]),
     "client beyond 5000 bytes": Case(PROXY, [f"{CLIENT},{' ' * 5_000}10.0.0.2"], "10.0.0.2"),
+    "client a line beyond 5000 bytes": Case(PROXY, [CLIENT, " " * 5_000 + "10.0.0.2"], "10.0.0.2"),
     "F-20 unix socket": Case(None, [CLIENT], "unix"),
     "F-20 empty peer": Case("", [CLIENT], "unix"),
     "F-20 peer is a path": Case("/run/proxy.sock", [CLIENT], "unix"),

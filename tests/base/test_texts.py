@@ -127,3 +127,9 @@ def test_moments_are_written_locally() -> None:
 def test_moments_have_their_offset() -> None:
     """A moment for machines is RFC 3339 in local time, to the second."""
     assert iso_time(MOMENT + 0.9, AMSTERDAM) == "2026-11-02T13:05:09+01:00"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_rates_have_words_too(language: str) -> None:
+    """The longest window of a rate is written in the language as well."""
+    assert window_text("1 month", language) in {"1 month", "1 maand", "1 Monat"}

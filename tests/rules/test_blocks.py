@@ -75,5 +75,5 @@ def test_every_block_ends(
     block = _next(_then(kind, length, length + more), earlier, moment)
     assert block.address == ADDRESS
     assert block.starts_at == moment
-    assert moment < block.ends_at <= moment + length + more
+    assert moment < block.ends_at <= moment + (length + more)
     assert not block.runs_at(block.ends_at)

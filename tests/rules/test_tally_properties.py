@@ -131,7 +131,10 @@ def test_used_is_settled_and_open(kind: str, events: list[Event]) -> None:
     course = _rolling(60) if kind == "rolling" else Course(CalendarTally(KEY), DAY / 16)
     tally = course.tally
     for _ in course.play(events):
-        assert tally.used == sum(slot.settled + slot.open for slot in tally.slots) >= 0
+        live = [slot for slot in tally.slots if not slot.over]
+        assert tally.live == bool(live)
+        assert tally.used == sum(slot.settled + slot.open for slot in live) >= 0
+        assert tally.resets_in(course.clock.now()) >= 0
         assert all(slot.open >= 0 and slot.settled >= 0 for slot in tally.slots)
         held = sum(unit.units for unit in course.log if not unit.slot.over)
         assert tally.used == held

@@ -31,9 +31,9 @@ MAX_HOPS = 32
 MAX_HEADER_BYTES = 4096
 
 _FORWARDED_PAIR = re.compile(
-    r"[ \t]*(?:(?P<name>[\w!#$%&'*+.^`|~-]+)="
+    r"[ \t]*+(?:(?P<name>[\w!#$%&'*+.^`|~-]+)="
     r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^\s";,]*)))?'
-    r"[ \t]*(?P<end>[;,]|$)"
+    r"[ \t]*+(?P<end>[;,]|$)"
 )
 _WITH_PORT = re.compile(r"^(?:\[([^\]]*)\](?::\d+)?|([^:]+):\d+)$")
 

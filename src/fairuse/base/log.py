@@ -96,17 +96,28 @@ class AccessLog:
             self.dropped += 1
 
     def _run(self) -> None:
-        while not self._stop.wait(FLUSH_SECONDS):
-            self._flush()
-        self._flush()
+        stopped = False
+        while not stopped:
+            stopped = self._stop.wait(FLUSH_SECONDS)
+            try:
+                self._flush()
+            except Exception as error:  # noqa: BLE001  a stream that fails must not end the log
+                logger(__name__).error("request_log.failed", reason=repr(error))
 
     def _flush(self) -> None:
         lines = []
         while self._waiting:
-            lines.append(render(self._waiting.popleft()()))
+            lines.append(_rendered(self._waiting.popleft()))
         if lines and self._stream is not None:
             self._stream.write("".join(lines))
             self._stream.flush()
+
+
+def _rendered(line: Callable[[], Line]) -> str:
+    try:
+        return render(line())
+    except Exception as error:  # noqa: BLE001  nor one line the others
+        return render({"event": "request_log.failed", "reason": repr(error)})
 
 
 def render(line: Line) -> str:

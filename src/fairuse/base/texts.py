@@ -20,12 +20,15 @@ from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
 LANGUAGES = ("en", "nl", "de")
-_SECONDS: dict[Literal["second", "minute", "hour", "day", "week"], int] = {
+Unit = Literal["second", "minute", "hour", "day", "week", "month", "year"]
+_SECONDS: dict[Unit, int] = {
     "second": 1,
     "minute": 60,
     "hour": 3_600,
     "day": 86_400,
     "week": 604_800,
+    "month": 30 * 86_400,  # as the rates of `limits` mean it, and Babel
+    "year": 365 * 86_400,
 }
 
 

@@ -53,7 +53,7 @@ class UsagePage:
                 _notice(notice, terms) for notice in await self._ledger.notices(subject.account)
             ],
         }
-        text = json.dumps(body, ensure_ascii=False).encode()
+        text = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
         await answer.whole(200, [(b"content-type", b"application/json")], text)
 
 

@@ -186,7 +186,8 @@ def problem_body(refusal: Refusal, reader: Reader) -> bytes:
     if refusal.until is not None:
         body["until"] = iso_time(math.ceil(refusal.until), reader.zone)
     body |= {"contact": reader.contact, "usage": USAGE_PATH}
-    return json.dumps(body, ensure_ascii=False).encode()
+    # A lone surrogate, from a path that is no UTF-8, becomes its JSON escape.
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def _words(refusal: Refusal, reader: Reader) -> dict[str, str]:

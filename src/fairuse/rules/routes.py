@@ -40,7 +40,7 @@ def path_pattern(path: str) -> str:
     if len(names) != len(set(names)):
         raise ValueError(f'the path "{path}" uses a name twice')
     pattern = "".join("/" + _segment_pattern(segment) for segment in segments)
-    return pattern + "(?:/.*)?" if rest else pattern
+    return pattern + "(?s:/.*)?" if rest else pattern
 
 
 def _segment_pattern(segment: str) -> str:

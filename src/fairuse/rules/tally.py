@@ -1,7 +1,7 @@
 """Counting in one window: what is settled, what is still open, and when it frees up.
 
 A tally is a row of slots. A calendar window is one slot, ending with the window. A rolling window
-is cut into at most GRAINS slots; a slot ends one window length after its *latest* unit. So a
+is cut into at most GRAINS + 1 slots; a slot ends one window length after its *latest* unit. So a
 rolling tally never admits more than the exact log of every unit would, holds a unit back at most
 1/64 of the window too long, and is empty one window length after its last unit (E18).
 
@@ -119,11 +119,11 @@ class Tally:
                 break
             freed += slot.settled + slot.open
             ends = slot.ends
-        return ends - self.clock(at)
+        return max(0.0, ends - self.clock(at))
 
     def resets_in(self, at: Instant) -> float:
         """Give the seconds until the window is empty if nothing more is used."""
-        return self.slots[-1].ends - self.clock(at) if self.slots else 0.0
+        return max(0.0, self.slots[-1].ends - self.clock(at)) if self.slots else 0.0
 
 
 class RollingTally(Tally):
