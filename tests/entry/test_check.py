@@ -26,6 +26,25 @@ BROKEN = {
         "timezon",
         'timezon: unknown key; did you mean "timezone"?',
     ),
+    "unknown key of a limit": (
+        POLICY,
+        'amount = "60"',
+        'ammount = "60"',
+        'limits.appointments-burst.ammount: unknown key; did you mean "amount"?',
+    ),
+    "unknown key of a block": (
+        POLICY,
+        "after =",
+        "aftr =",
+        'limits.appointments-burst.then.aftr: unknown key; did you mean "after"?',
+    ),
+    "unknown key of a section": (
+        GATEWAY,
+        "response_timeout",
+        "respons_timeout",
+        'upstream.respons_timeout: unknown key; did you mean "response_timeout"?',
+    ),
+    "a key like no other": (GATEWAY, "[upstream]", "[zzz]", "zzz: unknown key"),
     "unknown zone": (
         TENANT,
         "Europe/Amsterdam",
@@ -194,6 +213,21 @@ def test_a_tenant_may_only_override_what_exists(tmp_path: Path) -> None:
         "tenants/salon.toml: override.appointments-per-mont: there is no limit"
         ' "appointments-per-mont"; did you mean "appointments-per-month"?'
     ) in check(config)[1]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\xff\xfe", "is not UTF-8 (byte 0)"),
+        (b"#" * 1_000_001, "is larger than 1000000 bytes"),
+    ],
+    ids=["no text", "too large"],
+)
+def test_a_file_that_is_no_text_is_a_finding(tmp_path: Path, data: bytes, message: str) -> None:
+    """F-50: a file that can't be a configuration is refused by name, unread."""
+    config = write_config(tmp_path)
+    (config / TENANT).write_bytes(data)
+    assert check(config) == (1, f"{TENANT}: {message}\n1 finding\n")
 
 
 def test_an_empty_folder_is_a_finding(tmp_path: Path) -> None:

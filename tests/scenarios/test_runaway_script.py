@@ -116,6 +116,12 @@ async def _reload(booking: Front) -> None:
     assert booking.gateway.service.configuration.reload() == []
 
 
+def test_our_own_proxy_is_never_blocked(booking: Front) -> None:
+    """F-54 (the never-block list): a proxy that names no client is refused, but never blocked."""
+    statuses = [booking.book(address="unknown").status_code for _ in range(100)]
+    assert statuses == [201] * 60 + [429] * 40
+
+
 def test_an_address_block_comes_before_the_account(
     tmp_path: Path, booking_api: str, clock: ManualClock
 ) -> None:

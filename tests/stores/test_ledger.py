@@ -16,7 +16,8 @@ from fairuse.base.errors import LedgerError
 from fairuse.rules.blocks import Block
 from fairuse.rules.tally import RollingTally, TallyKey
 from fairuse.stores.journal import Journal
-from fairuse.stores.ledger import CaseRow, Ledger, NoticeRow, UsageKey
+from fairuse.stores.ledger import Ledger
+from fairuse.stores.rows import CaseRow, NoticeRow, UsageKey
 from fairuse.stores.schema import metadata
 
 if TYPE_CHECKING:

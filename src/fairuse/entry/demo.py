@@ -46,15 +46,14 @@ INVITATION = """
 [bold]1. An appointment that is allowed[/bold] (201)
 {allowed}
 
-[bold]2. A runaway script:[/bold] 61 appointments at once, the last one refused (429)
+[bold]2. A runaway script at 203.0.113.9:[/bold] 61 appointments at once, the last one refused (429)
 {refused}
 
 [bold]3. What an account has used[/bold]
 {usage}
 
-Run 2 again: after 20 refusals the address is blocked (403) and the account stays active. Ask for 3
-with the key demo-barber-london to see it, and add -H 'X-Forwarded-For: 198.51.100.7' to any line
-to come from another address.
+Run 2 again: after 20 refusals the address is blocked (403), and the account is still served from
+every other: take the X-Forwarded-For out, or ask for 3 with the key demo-barber-london.
 Logs: {log}      Stop with Ctrl-C.
 """
 
@@ -74,8 +73,8 @@ def curls(url: str) -> Curls:
     return Curls(
         allowed=f"curl -si -H 'X-API-Key: demo-salon-anna' {body}"
         f" {url}/locations/centrum/appointments",
-        refused=f"curl -s -H 'X-API-Key: demo-barber-london' {body}"
-        f" '{url}/locations/soho/appointments?try=[1-61]' | tail -c 700",
+        refused="curl -s -H 'X-API-Key: demo-barber-london' -H 'X-Forwarded-For: 203.0.113.9'"
+        f" {body} '{url}/locations/soho/appointments?try=[1-61]' | tail -c 700",
         usage=f"curl -s -H 'X-API-Key: demo-salon-anna' {url}/fairuse/usage",
     )
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from fairuse.rules.terms import LimitTerms, Terms
     from fairuse.stages.answer import Answer
     from fairuse.stores.blocks import Blocks
-    from fairuse.stores.ledger import Ledger, NoticeRow
+    from fairuse.stores.ledger import Ledger
     from fairuse.stores.protocol import Counters, Reading
+    from fairuse.stores.rows import NoticeRow
 
 Json = dict[str, object]
 

@@ -52,15 +52,15 @@ class Config:
             for key, account in tenant.keys.items()
         ]
         location = settings.identity.location
+        proxies = [parse_network(text) for text in addresses.trusted_proxies]
+        allowed = [parse_network(text) for text in addresses.never_block]
         return cls(
             settings=settings,
             terms=terms,
             keys={holder.fingerprint: holder for holder in holders},
             accounts={holder.account: holder.terms for holder in holders},
-            resolver=AddressResolver(
-                [parse_network(text) for text in addresses.trusted_proxies], addresses.header
-            ),
-            never_block=Networks([parse_network(text) for text in addresses.never_block]),
+            resolver=AddressResolver(proxies, addresses.header),
+            never_block=Networks([*allowed, *proxies]),
             key_header=settings.identity.key_header.encode(),
             location=re.compile(path_pattern(location) + "(?:/.*)?") if location else None,
         )

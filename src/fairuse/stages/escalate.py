@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fairuse.stores.ledger import CaseRow
 from fairuse.stores.protocol import Crossing
+from fairuse.stores.rows import CaseRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

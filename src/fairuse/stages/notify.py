@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from fairuse.rules import notice as notices
 from fairuse.rules.refusal import USAGE_PATH
-from fairuse.stores.ledger import CaseRow, Ledger, NoticeRow
+from fairuse.stores.rows import CaseRow, NoticeRow
 
 if TYPE_CHECKING:
     from fairuse.base.instant import Instant
     from fairuse.rules.blocks import Block
     from fairuse.rules.terms import Terms
+    from fairuse.stores.ledger import Ledger
     from fairuse.stores.protocol import Crossing
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -66,34 +66,16 @@ def _words(details: ErrorDetails) -> list[str]:
 
 def _keys(model: type[BaseModel], location: list[str]) -> list[str]:
     """Give the keys that a table of the file may have."""
-    known: Any = model
-    for part in location:
-        if isinstance(known, type) and issubclass(known, BaseModel):
-            known = _field_types(known).get(part)
-        else:
-            known = _inner_model(known)
-    found = known if isinstance(known, type) else _inner_model(known)
-    return list(_field_types(found)) if found is not None else []
+    table: Any = model
+    for key in location:
+        table = get_args(table)[1] if get_origin(table) is dict else _fields(table).get(key)
+    return list(_fields(table))
 
 
-def _field_types(model: type[BaseModel]) -> dict[str, Any]:
-    return {
-        field.alias or name: _inner_model(field.annotation) or field.annotation
-        if not _is_table_of_tables(field.annotation)
-        else field.annotation
-        for name, field in model.model_fields.items()
-    }
-
-
-def _is_table_of_tables(annotation: Any) -> bool:
-    return getattr(annotation, "__origin__", None) is dict
-
-
-def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    """Give the model inside `Model`, `Model | None` or `dict[str, Model]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in get_args(annotation):
-        if found := _inner_model(inner):
-            return found
-    return None
+def _fields(table: Any) -> dict[str, Any]:
+    """Give the keys of a model, or of the model in `Model | None`, with what may stand there."""
+    for candidate in (table, *get_args(table)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            fields = candidate.model_fields.items()
+            return {field.alias or name: field.annotation for name, field in fields}
+    return {}

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from fairuse.base.errors import LedgerError
 from fairuse.base.log import logger
-from fairuse.stores.ledger import Batch, Ledger, SlotRow, UsageKey
+from fairuse.stores.rows import Batch, SlotRow, UsageKey
 
 if TYPE_CHECKING:
     from fairuse.base.clock import Clock
     from fairuse.base.instant import Instant
     from fairuse.rules.blocks import Block
     from fairuse.rules.tally import Slot, Tally
+    from fairuse.stores.ledger import Ledger
 
 FLUSH_SECONDS = 0.2
 

@@ -12,7 +12,7 @@ import fcntl
 import json
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
 from sqlalchemy import delete, event, insert, make_url, select
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -21,9 +21,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from fairuse.base.errors import LedgerError
 from fairuse.rules.blocks import Block
-from fairuse.rules.tally import ScopeKey, TallyKey
+from fairuse.rules.tally import TallyKey
 from fairuse.stores import schema
 from fairuse.stores.migrate import migrate
+from fairuse.stores.rows import (
+    Batch,
+    CaseRow,
+    NoticeRow,
+    SlotRow,
+    UsageKey,
+    block_values,
+    notice_values,
+    parse_scope,
+    scope_text,
+    slot_values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -32,61 +44,6 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 BUSY_MILLISECONDS = 5_000
-
-
-class SlotRow(NamedTuple):
-    """A slot as it is kept: `slot` its key, `ends_at` on wall time."""
-
-    key: TallyKey
-    slot: int
-    ends_at: float
-    units: int
-
-
-class UsageKey(NamedTuple):
-    """What usage is kept by; `hour` is the UTC hour's start, in seconds since 1970."""
-
-    account: str
-    location: str
-    meter: str
-    hour: int
-
-
-class Batch(NamedTuple):
-    """What one flush of the journal writes: slots as they stand, usage and blocks to add."""
-
-    slots: Sequence[SlotRow]
-    usage: Sequence[tuple[UsageKey, int]]
-    blocks: Sequence[Block]
-
-
-class CaseRow(NamedTuple):
-    """A case of one account under one rule, for one window and scope."""
-
-    tenant: str
-    account: str
-    rule: str
-    scope: ScopeKey
-    starts_at: float
-    ends_at: float
-    opened_at: float
-    state: str
-
-
-class NoticeRow(NamedTuple):
-    """A notice as it was written; it is never changed. `reading` is the count at that instant."""
-
-    tenant: str
-    account: str
-    rule: str
-    written_at: float
-    reading: int
-    amount: int
-    source: str
-    language: str
-    contact: tuple[str, ...]
-    subject: str
-    body: str
 
 
 class Ledger:
@@ -124,12 +81,12 @@ class Ledger:
         """Write a batch of the journal, whole or not at all. Raises LedgerError."""
         async with self._transaction() as connection:
             if batch.slots:
-                await connection.execute(_PUT_SLOT, [_slot_values(row) for row in batch.slots])
+                await connection.execute(_PUT_SLOT, [slot_values(row) for row in batch.slots])
             if batch.usage:
                 values = [{**key._asdict(), "units": units} for key, units in batch.usage]
                 await connection.execute(_ADD_USAGE, values)
             if batch.blocks:
-                values = [_block_values(block) for block in batch.blocks]
+                values = [block_values(block) for block in batch.blocks]
                 await connection.execute(insert(schema.blocks), values)
 
     async def open_case(self, case: CaseRow, notice: NoticeRow) -> bool:
@@ -140,13 +97,13 @@ class Ledger:
             case_id = await connection.scalar(open_once.returning(schema.cases.c.id))
             if case_id is None:
                 return False
-            await connection.execute(insert(schema.notices), _notice_values(notice, case_id))
+            await connection.execute(insert(schema.notices), notice_values(notice, case_id))
         return True
 
     async def write_notice(self, notice: NoticeRow) -> None:
         """Write a notice that belongs to no case. Raises LedgerError."""
         async with self._transaction() as connection:
-            await connection.execute(insert(schema.notices), _notice_values(notice, None))
+            await connection.execute(insert(schema.notices), notice_values(notice, None))
 
     async def open_slots(self, moment: float) -> list[SlotRow]:
         """Give the slots that have not ended, oldest first."""
@@ -248,37 +205,6 @@ _usage_insert = upsert(schema.usage)
 _ADD_USAGE = _usage_insert.on_conflict_do_update(
     set_={"units": schema.usage.c.units + _usage_insert.excluded.units}
 )
-
-
-def scope_text(scope: ScopeKey) -> str:
-    """Write a scope as the ledger keeps it."""
-    return json.dumps(scope, separators=(",", ":"))
-
-
-def parse_scope(text: str) -> ScopeKey:
-    """Read a scope as the ledger keeps it."""
-    return tuple((name, value) for name, value in json.loads(text))
-
-
-def _slot_values(row: SlotRow) -> dict[str, object]:
-    account, limit, window, scope = row.key
-    return {
-        "account": account,
-        "limit_name": limit,
-        "window_text": window,
-        "scope": scope_text(scope),
-        "slot": row.slot,
-        "ends_at": row.ends_at,
-        "units": row.units,
-    }
-
-
-def _block_values(block: Block) -> dict[str, object]:
-    return {name: getattr(block, name) for name in Block.__slots__}
-
-
-def _notice_values(notice: NoticeRow, case_id: int | None) -> dict[str, object]:
-    return {**notice._asdict(), "contact": json.dumps(notice.contact), "case_id": case_id}
 
 
 def _lock(path: Path) -> IO[bytes]:

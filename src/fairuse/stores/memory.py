@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from fairuse.base.instant import Instant
     from fairuse.stores.journal import Journal
-    from fairuse.stores.ledger import SlotRow
+    from fairuse.stores.rows import SlotRow
 
 SWEEP_SECONDS = 60
 
