@@ -21,6 +21,7 @@ import uvicorn
 from fairuse import FairUse, Gateway
 from fairuse.base.clock import ManualClock
 from fairuse.base.keys import fingerprint
+from fairuse.entry.protocol import HttpProtocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -62,6 +63,7 @@ def write_config(
     policy: str | None = None,
     tenants: dict[str, str] | None = None,
     addresses: str = 'trusted_proxies = ["127.0.0.0/8"]',
+    response_timeout: str = "2 seconds",
 ) -> Path:
     """Write a configuration: the booking policy as it is shipped, and two tenants."""
     config = folder / "config"
@@ -72,14 +74,14 @@ def write_config(
         contact = "mailto:support@booking.example"
         [upstream]
         url = "{upstream}"
-        response_timeout = "2 seconds"
+        response_timeout = "{response_timeout}"
         [identity]
         location = "/locations/{{location}}"
         [addresses]
-        {addresses}
+        ADDRESSES
         [ledger]
         url = "sqlite:///{folder}/fairuse.db"
-        """)
+        """).replace("ADDRESSES", addresses)
     )
     shipped = (REPOSITORY / "config/policies/booking.toml").read_text()
     (config / "policies/booking.toml").write_text(policy or shipped)
@@ -194,7 +196,7 @@ async def call(
 @asynccontextmanager
 async def mounted(config: Path, app: ASGIApp, clock: ManualClock) -> AsyncIterator[FairUse]:
     """Run the middleware around an app."""
-    fair = FairUse(app, config, clock=clock)
+    fair = FairUse(app, config, clock=clock, access_stream=None)
     await fair.service.start()
     try:
         yield fair
@@ -225,7 +227,7 @@ class Served:
             app,
             log_config=None,
             access_log=False,
-            http="httptools",
+            http=HttpProtocol,
             proxy_headers=False,
             server_header=False,
             date_header=False,
@@ -310,7 +312,7 @@ class Front:
 def front(config: Path, clock: ManualClock | None = None) -> Iterator[Front]:
     """Run a gateway on a real socket."""
     clock = clock or ManualClock(NOON)
-    gateway = Gateway(config, clock=clock)
+    gateway = Gateway(config, clock=clock, access_stream=None)
     with (
         Served(gateway, lifespan="on") as server,
         httpx.Client(base_url=server.url, trust_env=False) as client,

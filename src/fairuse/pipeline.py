@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fairuse.base.errors import LedgerError, UpstreamError
 from fairuse.base.keys import new_request_id
-from fairuse.base.log import logger, utc
+from fairuse.base.log import RequestLine, cut, logger
 from fairuse.rules.blocks import Block
 from fairuse.rules.exchange import Exchange
 from fairuse.rules.refusal import Reader, Refusal
@@ -22,11 +22,11 @@ from fairuse.stages.admit import admit
 from fairuse.stages.answer import Answer
 from fairuse.stages.decide import block_repeated, decide, hard_limits, refusal_of
 from fairuse.stages.escalate import escalate, overlooked
-from fairuse.stages.identify import identify
+from fairuse.stages.identify import blocked_here, identify
 from fairuse.stages.meter import meter
-from fairuse.stages.notify import notify_blocked, notify_over
+from fairuse.stages.notify import notify_blocked, notify_over, untold_blocks
 from fairuse.stages.settle import settle
-from fairuse.stores.protocol import Crossing, Exceeded, Receipt
+from fairuse.stores.protocol import Crossing, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from fairuse.base.clock import Clock
-    from fairuse.base.log import AccessLog, Line
+    from fairuse.base.log import AccessLog
     from fairuse.rules.config import Config
     from fairuse.rules.exchange import Subject
     from fairuse.stages.forward import Forward
@@ -89,7 +89,7 @@ class Pipeline:
         """Take one request along the way, and note how it went."""
         exchange = Exchange(scope, self.clock.now(), new_request_id())
         config = self.configuration.current
-        answer = Answer(exchange, send)
+        answer = Answer(exchange, send, dated=self.forward.dates_answers)
         try:
             await self._way(exchange, config, receive, answer)
         except UpstreamError as error:
@@ -102,45 +102,67 @@ class Pipeline:
                 await self._refuse(refusal, exchange, config, receive, answer)
         finally:
             seconds = self.clock.now().monotonic - exchange.at.monotonic
-            self.access_log.record(lambda: _line(exchange, answer.sent_bytes, seconds))
+            self.access_log.record(_line(exchange, answer.sent_bytes, seconds))
 
     async def handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the handshake of a known caller through; what the connection carries is its own."""
         exchange = Exchange(scope, self.clock.now(), new_request_id())
         config = self.configuration.current
-        refusal = admit(exchange, config, self.blocks)
-        subject = refusal or identify(exchange, config, self.blocks, self.unknown_callers)
-        if isinstance(subject, Refusal):
-            exchange.status, exchange.rule = subject.status, subject.rule
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
-        else:
-            await self.forward(exchange, config, receive, send)
-        self.access_log.record(lambda: _line(exchange, 0, 0.0))
+        subject = self._who(exchange, config)
+        refusal = (
+            subject
+            if isinstance(subject, Refusal)
+            else blocked_here(exchange, subject, config, self.blocks)
+        )
+        try:
+            if refusal is not None:
+                exchange.status, exchange.rule = refusal.status, refusal.rule
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            else:
+                await self.forward(exchange, config, receive, send)
+        finally:
+            seconds = self.clock.now().monotonic - exchange.at.monotonic
+            self.access_log.record(_line(exchange, 0, seconds))
 
     async def _way(
         self, exchange: Exchange, config: Config, receive: Receive, answer: Answer
     ) -> None:
         if exchange.path == HEALTH_PATH:
             return await answer.whole(200, [_JSON], b'{"status": "ok"}')
-        if refusal := admit(exchange, config, self.blocks):
-            return await self._refuse(refusal, exchange, config, receive, answer)
-        subject = identify(exchange, config, self.blocks, self.unknown_callers)
+        subject = self._who(exchange, config)
         if isinstance(subject, Refusal):
             return await self._refuse(subject, exchange, config, receive, answer)
         if page := self.pages.get(exchange.path):
             return await page(subject, answer)
-        claims = meter(exchange, subject)
-        decision = decide(subject, claims, self.counters, exchange.at)
-        answer.announce(hard_limits(decision, exchange.at))
-        if isinstance(decision, Exceeded):
-            self._block_repeated(decision, exchange, subject, config)
-            refusal = refusal_of(decision, exchange.at)
-            return await self._refuse(refusal, exchange, config, receive, answer)
+        receipt = self._whether(exchange, subject, config, answer)
+        if isinstance(receipt, Refusal):
+            return await self._refuse(receipt, exchange, config, receive, answer)
         try:
             await self.forward(exchange, config, receive, answer)
         finally:
-            self._settle(exchange, subject, decision)
+            self._settle(exchange, subject, receipt)
         return None
+
+    def _who(self, exchange: Exchange, config: Config) -> Subject | Refusal:
+        """Admit and identify."""
+        refusal = admit(exchange, config, self.blocks)
+        return refusal or identify(exchange, config, self.unknown_callers)
+
+    def _whether(
+        self, exchange: Exchange, subject: Subject, config: Config, answer: Answer
+    ) -> Receipt | Refusal:
+        """Meter and decide."""
+        if refusal := blocked_here(exchange, subject, config, self.blocks):
+            return refusal
+        claims = meter(exchange, subject)
+        decision = decide(subject, claims, self.counters, exchange.at)
+        answer.announce(hard_limits(decision, exchange.at))
+        if isinstance(decision, Receipt):
+            return decision
+        block = block_repeated(decision, exchange, subject, config, self.blocks, self.refusals)
+        if block is not None:
+            self.followups.put_nowait(Followup(subject.account, block))
+        return refusal_of(decision, exchange.at)
 
     async def follow_up(self, ledger: Ledger) -> None:
         """Tell the accounts what happened, one event after another, until cancelled."""
@@ -150,12 +172,14 @@ class Pipeline:
                 await asyncio.sleep(RETRY_SECONDS)
             self.followups.task_done()
 
-    def catch_up(self) -> None:
-        """Find what a crash kept from being told."""
+    async def catch_up(self, ledger: Ledger) -> None:
+        """Find what a crash kept from being told. Raises LedgerError."""
         at = self.clock.now()
         for account, terms in self.configuration.current.accounts.items():
-            for crossing in overlooked(account, terms, self.counters, at):
-                self.followups.put_nowait(Followup(account, crossing))
+            events: list[Crossing | Block] = [*overlooked(account, terms, self.counters, at)]
+            events += await untold_blocks(self.blocks.of_account(account, at.wall), ledger)
+            for event in events:
+                self.followups.put_nowait(Followup(account, event))
 
     async def _told(self, followup: Followup, ledger: Ledger) -> bool:
         """Escalate and notify; False where the ledger could not take it yet."""
@@ -192,13 +216,6 @@ class Pipeline:
         for crossing in settle(exchange, subject, receipt, self.counters, self.journal, at):
             self.followups.put_nowait(Followup(subject.account, crossing))
 
-    def _block_repeated(
-        self, exceeded: Exceeded, exchange: Exchange, subject: Subject, config: Config
-    ) -> None:
-        block = block_repeated(exceeded, exchange, subject, config, self.blocks, self.refusals)
-        if block is not None:
-            self.followups.put_nowait(Followup(subject.account, block))
-
 
 _JSON = (b"content-type", b"application/json")
 
@@ -213,19 +230,20 @@ def _reader(exchange: Exchange, config: Config) -> Reader:
     )
 
 
-def _line(exchange: Exchange, sent_bytes: int, seconds: float) -> Line:
+def _line(exchange: Exchange, sent_bytes: int, seconds: float) -> RequestLine:
+    """Take what is logged of an exchange, so that the rest of it can go."""
     subject = exchange.subject
-    return {
-        "time": utc(exchange.at.wall),
-        "request_id": exchange.request_id,
-        "method": exchange.method,
-        "path": exchange.path,
-        "status": exchange.status,
-        "address": exchange.address.text if exchange.address else None,
-        "account": subject.account if subject else None,
-        "location": (subject.location or None) if subject else None,
-        "rule": exchange.rule,
-        "fault": exchange.fault,
-        "sent_bytes": sent_bytes,
-        "milliseconds": round(seconds * 1_000, 3),
-    }
+    return RequestLine(
+        time=exchange.at.wall,
+        request_id=exchange.request_id,
+        method=cut(exchange.method),
+        path=cut(exchange.scope["path"]),
+        status=exchange.status,
+        address=exchange.address.text if exchange.address else None,
+        account=subject.account if subject else None,
+        location=(subject.location or None) if subject else None,
+        rule=exchange.rule,
+        fault=exchange.fault,
+        sent_bytes=sent_bytes,
+        seconds=seconds,
+    )

@@ -63,7 +63,36 @@ BROKEN = {
         "salon@",
         'contact.0: "salon@customer.example" is no contact; write mailto:, tel: or https://',
     ),
-    "key not hashed": (TENANT, '"sha256:', '"', "keys."),
+    "a soft limit on a rolling window": (
+        POLICY,
+        'window = "calendar month"',
+        'window = "24 hours"',
+        'limits.appointments-per-month: over = "case" needs a calendar window',
+    ),
+    "a query in a route": (
+        POLICY,
+        '/appointments"]',
+        '/appointments?x=1"]',
+        "meters.appointments.count: ",
+    ),
+    "an unknown method": (
+        POLICY,
+        '"POST /',
+        '"POTS /',
+        'must begin with a method (or *) and a space; did you mean "POST"?',
+    ),
+    "no contact": (
+        TENANT,
+        '["mailto:salon@customer.example"]',
+        "[]",
+        "contact: must hold at least one entry",
+    ),
+    "a contact that is no list": (
+        TENANT,
+        '["mailto:salon@customer.example"]',
+        '"mailto:a@b.c"',
+        "contact: must be a list, like",
+    ),
     "missing key": (POLICY, 'title = "Fair use policy: appointments"', "", "title: is missing"),
     "negative amount": (
         POLICY,
@@ -110,7 +139,7 @@ BROKEN = {
         '"block address", ',
         "",
         "limits.appointments-burst.then: blocks an address without notice, so [emergency] must"
-        ' allow "block address" (A29)',
+        ' allow "block address"',
     ),
     "a suspension in an emergency (A29, P3)": (
         POLICY,
@@ -228,6 +257,44 @@ def test_a_file_that_is_no_text_is_a_finding(tmp_path: Path, data: bytes, messag
     config = write_config(tmp_path)
     (config / TENANT).write_bytes(data)
     assert check(config) == (1, f"{TENANT}: {message}\n1 finding\n")
+
+
+def test_a_key_that_was_not_hashed_is_not_shown(tmp_path: Path) -> None:
+    """F-52: an API key pasted where its hash belongs is named by its place, and never printed."""
+    config = write_config(tmp_path)
+    text = (config / TENANT).read_text()
+    (config / TENANT).write_text(f'{text}"my-plain-secret-key" = "salon"\n')
+    code, output = check(config)
+    assert code == 1
+    assert f"{TENANT}: keys: holds something else than" in output
+    assert "my-plain" not in output
+
+
+def test_a_location_that_no_route_names_is_a_finding(tmp_path: Path) -> None:
+    """A limit per location needs a route that names one, or it would count the whole account."""
+    config = write_config(tmp_path)
+    text = (config / GATEWAY).read_text()
+    (config / GATEWAY).write_text(text.replace("/locations/{location}", "/location/{location}"))
+    assert (
+        f'{POLICY}: limits.appointments-per-month.scope: no route of "appointments" names a'
+        ' location as identity.location in gateway.toml does ("/location/{location}")'
+    ) in check(config)[1]
+
+
+def test_a_file_from_windows_is_read(tmp_path: Path) -> None:
+    """A byte order mark in front changes nothing."""
+    config = write_config(tmp_path)
+    data = (config / TENANT).read_bytes()
+    (config / TENANT).write_bytes(b"\xef\xbb\xbf" + data)
+    assert check(config)[0] == 0
+
+
+@pytest.mark.parametrize("text", ["x = " + "9" * 5_000, "x = " + "[" * 5_000])
+def test_toml_that_breaks_the_reader_is_a_finding(tmp_path: Path, text: str) -> None:
+    """F-50: numbers too long and tables too deep are findings, not a crash."""
+    config = write_config(tmp_path)
+    (config / TENANT).write_text(text)
+    assert f"{TENANT}: is no TOML: " in check(config)[1]
 
 
 def test_an_empty_folder_is_a_finding(tmp_path: Path) -> None:

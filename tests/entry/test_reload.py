@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.support import DENTIST, SALON, Recorder, call, mounted, tenant, write_config
@@ -14,6 +15,7 @@ from fairuse.entry import reload as reloading
 from fairuse.stores.configuration import Configuration
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from fairuse.base.clock import ManualClock
@@ -112,34 +114,102 @@ async def test_a_first_load_needs_good_settings(tmp_path: Path) -> None:
 
 
 async def test_a_changed_file_is_noticed(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A TOML file saved while the gateway runs is taken up by itself; other files are not."""
+    """A file saved while the gateway runs is taken up by itself."""
     configuration = Configuration(config)
     configuration.load()
+    async with watching(configuration, monkeypatch) as reloaded:
+        for attempt in itertools.count():
+            text = tenant(f"n-{attempt}", f"k-{attempt}")
+            (config / f"tenants/new-{attempt}.toml").write_text(text)
+            if await within_a_second(reloaded):
+                break
+            assert attempt < 20
+    assert "n-0" in configuration.current.accounts
+
+
+async def test_a_swapped_link_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder mounted by Kubernetes, where a link to the data is swapped, is taken up too."""
+    write_config(tmp_path / "a", tenants={"old": tenant("old", SALON)})
+    write_config(tmp_path / "b", tenants={"new": tenant("new", SALON)})
+    config = tmp_path / "mounted"
+    config.mkdir()
+    for name in ("gateway.toml", "policies", "tenants"):
+        (config / name).symlink_to(f"..data/{name}")
+    for target in ("a", "b"):
+        (config / f"..{target}").symlink_to(tmp_path / target / "config")
+    (config / "..data").symlink_to("..a")
+    configuration = Configuration(config)
+    configuration.load()
+    async with watching(configuration, monkeypatch) as reloaded:
+        for attempt, target in enumerate(itertools.cycle(("..b", "..a"))):
+            (config / "..tmp").symlink_to(target)
+            (config / "..tmp").rename(config / "..data")
+            if await within_a_second(reloaded):
+                break
+            assert attempt < 20
+    assert set(configuration.current.accounts) <= {"old", "new"}
+
+
+async def test_only_the_configuration_counts_as_a_change(config: Path) -> None:
+    """A ledger that lies in the folder changes all the time, and changes nothing."""
+    configuration = Configuration(config)
+    before = configuration.signature()
+    (config / "fairuse.db-wal").write_text("x")
+    assert configuration.signature() == before
+    (config / "gateway.toml").unlink()
+    assert configuration.signature() != before
+
+
+async def test_a_fault_of_ours_does_not_end_the_watch(
+    config: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F-50: an unexpected error while reloading is logged, and the old configuration stays."""
+    configuration = Configuration(config)
+    current = configuration.load()
+
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(configuration, "reload", fails)
+    reloading.reload(configuration)
+    assert configuration.current is current
+    assert "configuration.not_reloaded" in caplog.text
+
+
+async def test_what_needs_a_restart_is_said(config: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A changed setting that is read at the start only is named in the log."""
+    configuration = Configuration(config)
+    configuration.load()
+    text = (config / "gateway.toml").read_text()
+    (config / "gateway.toml").write_text(f'drain = "1 second"\n{text}[listen]\nport = 1\n')
+    reloading.reload(configuration)
+    assert "'configuration.needs_restart'" in caplog.text
+    assert "['listen', 'drain']" in caplog.text
+
+
+@asynccontextmanager
+async def watching(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[asyncio.Event]:
+    """Watch a folder, and give an event that says it was reloaded."""
     reloaded = asyncio.Event()
+    loop = asyncio.get_running_loop()
     reload = reloading.reload
 
     def noticed(of: Configuration) -> None:
         reload(of)
-        reloaded.set()
+        loop.call_soon_threadsafe(reloaded.set)
 
     monkeypatch.setattr(reloading, "reload", noticed)
-    watching = asyncio.create_task(reloading.watch(configuration))
+    task = asyncio.create_task(reloading.watch(configuration))
     try:
-        for attempt in itertools.count():
-            (config / f"tenants/new-{attempt}.toml").write_text(
-                tenant(f"n-{attempt}", f"k-{attempt}")
-            )
-            if await _within_a_second(reloaded):
-                break
-            assert attempt < 20
-        assert "n-0" in configuration.current.accounts
+        yield reloaded
     finally:
-        watching.cancel()
-        await asyncio.wait([watching])
-    assert not reloading._is_toml(_any(), str(config / "fairuse.db-wal"))
+        task.cancel()
+        await asyncio.wait([task])
 
 
-async def _within_a_second(event: asyncio.Event) -> bool:
+async def within_a_second(event: asyncio.Event) -> bool:
     """Wait for the watcher, which begins to watch at a moment of its own."""
     try:
         async with asyncio.timeout(1):
@@ -147,7 +217,3 @@ async def _within_a_second(event: asyncio.Event) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-def _any() -> Any:
-    return None

@@ -70,6 +70,29 @@ def test_a_block_hits_the_address_and_not_the_account(booking: Front) -> None:
         assert booking.book(address=address).status_code == 201
 
 
+def test_a_blocked_customer_can_read_why(booking: Front) -> None:
+    """P10: the usage page that a refusal names answers at the blocked address too."""
+    script(booking, 100)
+    blocked = booking.book().json()
+    usage = booking.usage()
+    assert blocked["usage"] == "/fairuse/usage"
+    assert [(block["address"], block["until"]) for block in usage["blocks"]] == [
+        ("203.0.113.9", blocked["until"])
+    ]
+
+
+def test_this_machine_is_never_blocked_for_everybody(
+    tmp_path: Path, booking_api: str, clock: ManualClock
+) -> None:
+    """P9: behind a proxy nobody named, a block hits the account that earned it, and no other."""
+    config = write_config(tmp_path, upstream=booking_api, addresses="")
+    policy = config / "policies/booking.toml"
+    policy.write_text(policy.read_text().replace('block = "account, address"', 'block = "address"'))
+    with front(config, clock) as booking:
+        assert script(booking, 100)[-1] == 403
+        assert booking.book(key=DENTIST).status_code == 201
+
+
 def test_an_innocent_account_behind_the_same_address_is_served(booking: Front) -> None:
     """S3, P9: another account behind the blocked address is not refused."""
     script(booking, 100)

@@ -24,11 +24,13 @@ HEAD = f"{KEY}Connection: close\r\n"
 
 
 @contextmanager
-def before(app: Any, folder: Path) -> Iterator[Front]:
+def before(app: Any, folder: Path, response_timeout: str = "2 seconds") -> Iterator[Front]:
     """Run the gateway before an upstream app."""
     with (
         Served(app, lifespan="off") as upstream,
-        front(write_config(folder, upstream=upstream.url)) as running,
+        front(
+            write_config(folder, upstream=upstream.url, response_timeout=response_timeout)
+        ) as running,
     ):
         yield running
 
@@ -252,7 +254,7 @@ def hang_up_after(gateway: Front, gate: Gate, request: str) -> None:
 def test_a_client_that_hangs_up_ends_the_exchange(tmp_path: Path) -> None:
     """HTTP-30, HTTP-31: a client that leaves an unmetered request frees the upstream at once."""
     gate = Gate()
-    with before(gate, tmp_path) as gateway:
+    with before(gate, tmp_path, response_timeout="1 day") as gateway:
         hang_up_after(gateway, gate, f"GET / HTTP/1.1\r\n{HEAD}\r\n")
         assert gate.over.wait(20)
     assert gate.ended == ["hung up"]
@@ -268,6 +270,97 @@ def test_hanging_up_early_is_no_way_to_use_the_api_uncounted(tmp_path: Path) -> 
         usage = gateway.usage()
     assert gate.ended == ["answered"]
     assert usage["limits"][0]["used"] == 1
+
+
+def test_breaking_off_is_no_way_around_a_burst(tmp_path: Path) -> None:
+    """F-46: requests that never end their body are held against the burst, not the month."""
+    seen = threading.Semaphore(0)
+
+    async def accepts_early(_scope: Scope, _receive: Receive, send: Send) -> None:
+        seen.release()
+        await send({"type": "http.response.start", "status": 201, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    request = f"POST {APPOINTMENTS} HTTP/1.1\r\n{KEY}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+    with before(accepts_early, tmp_path) as gateway:
+        for _ in range(60):
+            with socket.create_connection(("127.0.0.1", gateway.server.port)) as connection:
+                connection.sendall(request.encode())
+                assert seen.acquire(timeout=20)
+        while gateway.book(address="127.0.0.1").status_code != 429:
+            pass
+        month, burst = gateway.usage(address="127.0.0.1")["limits"]
+    assert burst["used"] == 60
+    assert month["used"] < 60
+
+
+@pytest.mark.parametrize("trailer", ["X-API-Key: key-of-dentist", "X-Forwarded-For: 6.6.6.6"])
+def test_a_trailer_is_no_header(tmp_path: Path, recorder: Recorder, trailer: str) -> None:
+    """HTTP-18: what comes after the body names no account and no address."""
+    request = (
+        f"POST {APPOINTMENTS} HTTP/1.1\r\n{HEAD}X-Forwarded-For: 203.0.113.9\r\n"
+        f"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n{trailer}\r\n\r\n"
+    )
+    with before(recorder, tmp_path) as gateway:
+        assert exchange(gateway.server.port, request).startswith(b"HTTP/1.1 201 ")
+        usage = gateway.usage(address="203.0.113.9")
+        assert [entry["used"] for entry in usage["limits"]] == [1, 1]
+    assert recorder.seen("x-fairuse-account") == ["salon"]
+    assert recorder.seen("x-forwarded-for") == ["203.0.113.9, 127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("header", "sent", "hops"),
+    [
+        ("forwarded", "Forwarded: for=198.51.100.7", "198.51.100.7, 127.0.0.1"),
+        ("cf-connecting-ip", "CF-Connecting-IP: 198.51.100.7", "198.51.100.7, 127.0.0.1"),
+        ("forwarded", "X-Other: 1", "127.0.0.1"),
+    ],
+)
+def test_only_the_trusted_header_is_passed_on(
+    tmp_path: Path, recorder: Recorder, header: str, sent: str, hops: str
+) -> None:
+    """HTTP-40, F-16: an X-Forwarded-For that our proxy does not vouch for goes no further."""
+    addresses = f'trusted_proxies = ["127.0.0.0/8"]\nheader = "{header}"'
+    request = f"GET / HTTP/1.1\r\n{HEAD}X-Forwarded-For: 6.6.6.6\r\n{sent}\r\n\r\n"
+    with (
+        Served(recorder, lifespan="off") as upstream,
+        front(write_config(tmp_path, upstream=upstream.url, addresses=addresses)) as gateway,
+    ):
+        exchange(gateway.server.port, request)
+    assert recorder.seen("x-forwarded-for") == [hops]
+
+
+def test_an_old_client_without_a_host_is_served(tmp_path: Path, recorder: Recorder) -> None:
+    """HTTP-17: HTTP/1.0 has no Host; the upstream, which needs one, gets its own."""
+    with before(recorder, tmp_path) as gateway:
+        received = exchange(gateway.server.port, f"GET / HTTP/1.0\r\nX-API-Key: {SALON}\r\n\r\n")
+    assert received.split()[1] == b"201"
+    assert recorder.seen("host")[0].startswith("127.0.0.1:")
+
+
+def test_an_answer_has_one_id_and_one_date(tmp_path: Path, recorder: Recorder) -> None:
+    """HTTP-39: ours replaces an upstream's request id; a refusal of ours has a Date of its own."""
+    recorder.headers = [(b"x-request-id", b"theirs"), (b"date", b"Mon, 02 Nov 2026 12:00:00 GMT")]
+    with before(recorder, tmp_path) as gateway:
+        answers = [gateway.book(), gateway.book(key="wrong")]
+    for answer in answers:
+        assert len(answer.headers.get_list("x-request-id")) == 1
+        assert len(answer.headers.get_list("date")) == 1
+    assert answers[0].headers["x-request-id"] != "theirs"
+
+
+@pytest.mark.parametrize("path", ["/LOCATIONS/centrum/Appointments", f"{APPOINTMENTS}/"])
+def test_another_spelling_of_a_path_is_counted_too(
+    tmp_path: Path, recorder: Recorder, path: str
+) -> None:
+    """F-7 (one verdict): an upstream may take case and a last slash for the same, so they count."""
+    with before(recorder, tmp_path) as gateway:
+        gateway.book(path=path)
+        gateway.book(path=f"{APPOINTMENTS};v=2")
+        month, burst = gateway.usage()["limits"]
+    assert (month["used"], burst["used"]) == (2, 2)
+    assert recorder.requests[0][0]["path"] == path
 
 
 def test_a_refused_upload_sees_its_refusal(tmp_path: Path, recorder: Recorder) -> None:

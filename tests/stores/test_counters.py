@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from fairuse.rules.terms import LimitTerms
 from fairuse.rules.windows import parse_window
 from fairuse.stores.journal import Journal
 from fairuse.stores.memory import MemoryCounters
-from fairuse.stores.protocol import Claim, Counters, Exceeded, Receipt
+from fairuse.stores.protocol import Claim, Counters, Exceeded, Outcome, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +99,7 @@ def test_a_soft_limit_refuses_nothing(counters: Counters, clock: ManualClock) ->
     for _ in range(6):
         receipt = take(counters, clock, claim(soft, clock))
         assert isinstance(receipt, Receipt)
-        told += counters.settle(receipt, accepted=True, at=clock.now())
+        told += counters.settle(receipt, Outcome.ACCEPTED, clock.now())
     [crossing] = told
     assert (crossing.reading, crossing.amount) == (3, 2)
 
@@ -107,18 +108,44 @@ def test_a_soft_limit_is_crossed_by_what_is_settled(counters: Counters, clock: M
     """P4: units that are only reserved, or were given back, open no case."""
     soft = limit("soft", 1, "calendar month", hard=False)
     receipts = [take(counters, clock, claim(soft, clock)) for _ in range(3)]
-    for receipt, accepted in zip(receipts, (True, False, False), strict=True):
+    outcomes = (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNKNOWN)
+    for receipt, outcome in zip(receipts, outcomes, strict=True):
         assert isinstance(receipt, Receipt)
-        assert counters.settle(receipt, accepted=accepted, at=clock.now()) == []
+        assert counters.settle(receipt, outcome, clock.now()) == []
     assert used(counters, clock) == {"soft": 1}
+
+
+def test_breaking_off_is_no_way_around_a_hard_limit(counters: Counters, clock: ManualClock) -> None:
+    """A request that its client broke off stays on hard limits, and off what is measured."""
+    hard, soft = limit("hard", 1), limit("soft", 0, "calendar month", hard=False)
+    receipt = take(counters, clock, claim(hard, clock), claim(soft, clock))
+    assert isinstance(receipt, Receipt)
+    assert counters.settle(receipt, Outcome.UNKNOWN, clock.now()) == []
+    assert used(counters, clock) == {"hard": 1}
+    assert isinstance(take(counters, clock, claim(hard, clock)), Exceeded)
+
+
+def test_a_limit_of_nothing_names_no_time(counters: Counters, clock: ManualClock) -> None:
+    """P10: what can never fit is refused without a promise of when it would."""
+    refused = take(counters, clock, claim(limit("none", 0), clock))
+    assert isinstance(refused, Exceeded)
+    assert refused.frees_in is None
+
+
+def test_a_window_lasts_as_long_as_it_was_to_last(counters: Counters, clock: ManualClock) -> None:
+    """F-35: a zone that moves while a month is open neither ends it early nor refills it."""
+    one = limit("l", 1, "calendar month")
+    assert isinstance(take(counters, clock, claim(one, clock)), Receipt)
+    moved = replace(one, zone=ZoneInfo("Pacific/Honolulu"))
+    assert isinstance(take(counters, clock, claim(moved, clock)), Exceeded)
 
 
 def test_a_receipt_is_settled_once(counters: Counters, clock: ManualClock) -> None:
     """F-26: whatever settles a receipt a second time changes nothing."""
     receipt = take(counters, clock, claim(limit("l", 9), clock, cost=4))
     assert isinstance(receipt, Receipt)
-    counters.settle(receipt, accepted=False, at=clock.now())
-    counters.settle(receipt, accepted=True, at=clock.now())
+    counters.settle(receipt, Outcome.REFUSED, clock.now())
+    counters.settle(receipt, Outcome.ACCEPTED, clock.now())
     assert used(counters, clock) == {}
 
 
@@ -170,16 +197,22 @@ def test_what_is_settled_late_belongs_to_its_own_window(
     clock.advance(2)
     assert isinstance(take(counters, clock, claim(soft, clock)), Receipt)
     assert isinstance(receipt, Receipt)
-    [crossing] = counters.settle(receipt, accepted=True, at=clock.now())
+    [crossing] = counters.settle(receipt, Outcome.ACCEPTED, clock.now())
     assert crossing.ends_at == end
     assert used(counters, clock) == {"soft": 1}
 
 
+OUTCOMES = {
+    "settle": Outcome.ACCEPTED,
+    "give back": Outcome.REFUSED,
+    "break off": Outcome.UNKNOWN,
+}
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("reserve"), st.integers(0, 5)),
         st.tuples(st.just("settle"), st.integers(0, 20)),
         st.tuples(st.just("give back"), st.integers(0, 20)),
+        st.tuples(st.just("break off"), st.integers(0, 20)),
         st.tuples(st.just("wait"), st.integers(0, 90)),
     ),
     max_size=60,
@@ -203,7 +236,7 @@ def test_settled_and_open_units_are_all_there_is(steps: list[tuple[str, int]]) -
             counters.sweep(clock.now())
         elif open_receipts:
             receipt = open_receipts.pop(number % len(open_receipts))
-            counters.settle(receipt, accepted=step == "settle", at=clock.now())
+            counters.settle(receipt, OUTCOMES[step], clock.now())
         for reading in counters.read("anna", clock.now()):
             opened = sum(
                 hold.claim.cost
@@ -224,7 +257,8 @@ def test_what_is_over_is_forgotten() -> None:
             counters, clock, *(claim(t, clock, place=f"{number}") for t in (minute, month))
         )
         assert isinstance(receipt, Receipt)
-        counters.settle(receipt, accepted=number % 5 == 0, at=clock.now())
+        outcome = Outcome.REFUSED if number % 5 else Outcome.ACCEPTED
+        counters.settle(receipt, outcome, clock.now())
     assert len(counters) == 200
     clock.advance(121)
     counters.sweep(clock.now())

@@ -42,14 +42,16 @@ _WITH_PORT = re.compile(r"^(?:\[([^\]]*)\](?::\d+)?|([^:]+):\d+)$")
 class Address:
     """A client's address: `text` is the address itself, `bucket` what is counted and blocked.
 
-    The bucket is the address for IPv4, and its /64 for IPv6 (F-19).
+    The bucket is the address for IPv4, and its /64 for IPv6 (F-19). A local address is this
+    machine's own: whoever comes from there may well be a proxy for everybody.
     """
 
     text: str
     bucket: str
+    local: bool = False
 
 
-LOCAL_SOCKET = Address("unix", "unix")
+LOCAL_SOCKET = Address("unix", "unix", local=True)
 """A peer without an address (a unix socket): a class of its own, never trusted (F-20)."""
 
 
@@ -73,8 +75,9 @@ def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
 def to_address(ip: IPv4Address | IPv6Address) -> Address:
     """Give the address with its bucket."""
     if isinstance(ip, IPv4Address):
-        return Address(str(ip), str(ip))
-    return Address(str(ip), str(ip_network((ip, IPV6_BUCKET_BITS), strict=False)))
+        return Address(str(ip), str(ip), ip.is_loopback)
+    bucket = ip_network((ip, IPV6_BUCKET_BITS), strict=False)
+    return Address(str(ip), str(bucket), ip.is_loopback)
 
 
 def parse_network(text: str) -> Network:

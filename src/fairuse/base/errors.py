@@ -8,6 +8,7 @@ FairUseError
     ├── UpstreamUnreachable     502
     ├── UpstreamBroken          502
     ├── UpstreamBusy            503
+    ├── GatewayStopping         503
     └── UpstreamTimeout         504
 """
 
@@ -71,6 +72,13 @@ class UpstreamBusy(UpstreamError):
 
     status = 503
     kind = "upstream-busy"
+
+
+class GatewayStopping(UpstreamError):
+    """The gateway stopped before the upstream answered."""
+
+    status = 503
+    kind = "gateway-stopping"
 
 
 class UpstreamTimeout(UpstreamError):

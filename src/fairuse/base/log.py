@@ -12,43 +12,38 @@ import sys
 import threading
 from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import structlog
-from structlog.processors import ExceptionRenderer
+from structlog.processors import ExceptionRenderer, JSONRenderer
+from structlog.stdlib import ProcessorFormatter
 from structlog.tracebacks import ExceptionDictTransformer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from structlog.typing import Processor
 
 FLUSH_SECONDS = 0.1
+CLOSE_SECONDS = 2.0
 MAX_WAITING_LINES = 100_000
-"""About 50 MB; beyond it lines are dropped and counted rather than the gateway growing."""
+"""About 100 MB; beyond it lines are dropped and counted rather than the gateway growing."""
 MAX_FIELD = 512
+
+
+_SHARED: list[Processor] = [
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    # Tracebacks go without local variables: those hold keys and cookies.
+    ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+]
 
 
 def configure(level: str = "info") -> None:
     """Send the service's log, and that of every library, to stderr as JSON lines."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        # Tracebacks go without local variables: those hold keys and cookies.
-        ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=False,
-    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
+        ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[ProcessorFormatter.remove_processors_meta, JSONRenderer()],
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
@@ -57,12 +52,38 @@ def configure(level: str = "info") -> None:
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
-    """Give the log of a part of the service."""
-    log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    """Give the log of a part of the service.
+
+    It goes through the standard library's logging, so that an app that mounts the middleware
+    decides where it ends up.
+    """
+    log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        logging.getLogger(name),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
     return log
 
 
-Line = dict[str, object]
+class RequestLine(NamedTuple):
+    """What is logged of a request; a field that is None is left out."""
+
+    time: float
+    request_id: str
+    method: str
+    path: str
+    status: int | None
+    address: str | None
+    account: str | None
+    location: str | None
+    rule: str | None
+    fault: str | None
+    sent_bytes: int
+    seconds: float
 
 
 class AccessLog:
@@ -70,10 +91,10 @@ class AccessLog:
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
-        self._waiting: deque[Callable[[], Line]] = deque()
+        self._waiting: deque[RequestLine] = deque()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
-        self.dropped = 0
+        self._dropped = 0
 
     def start(self) -> None:
         """Begin to write."""
@@ -81,19 +102,21 @@ class AccessLog:
             self._thread.start()
 
     def close(self) -> None:
-        """Write what is waiting, and stop."""
+        """Write what is waiting, and stop; a reader that reads nothing is not waited for."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(CLOSE_SECONDS)
+        if self._waiting:
+            logger(__name__).error("request_log.lost", lines=len(self._waiting))
 
-    def record(self, line: Callable[[], Line]) -> None:
-        """Have a line written soon; `line` is called by the writer, in its thread."""
+    def record(self, line: RequestLine) -> None:
+        """Have a line written soon."""
         if self._stream is None:
             return
         if len(self._waiting) < MAX_WAITING_LINES:
             self._waiting.append(line)
         else:
-            self.dropped += 1
+            self._dropped += 1
 
     def _run(self) -> None:
         stopped = False
@@ -107,27 +130,26 @@ class AccessLog:
     def _flush(self) -> None:
         lines = []
         while self._waiting:
-            lines.append(_rendered(self._waiting.popleft()))
+            lines.append(render(self._waiting.popleft()))
         if lines and self._stream is not None:
             self._stream.write("".join(lines))
             self._stream.flush()
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            logger(__name__).error("request_log.dropped", lines=dropped)
 
 
-def _rendered(line: Callable[[], Line]) -> str:
-    try:
-        return render(line())
-    except Exception as error:  # noqa: BLE001  nor one line the others
-        return render({"event": "request_log.failed", "reason": repr(error)})
+def cut(text: str) -> str:
+    """Bound a field that a client chose."""
+    return text[:MAX_FIELD]
 
 
-def render(line: Line) -> str:
+def render(line: RequestLine) -> str:
     """Render one line; whatever a client sent stays one line of printable ASCII (F-52)."""
-    bounded = {
-        name: value[:MAX_FIELD] if isinstance(value, str) else value
-        for name, value in line.items()
-        if value is not None
-    }
-    return json.dumps(bounded, separators=(",", ":")) + "\n"
+    fields = {name: value for name, value in line._asdict().items() if value is not None}
+    fields["time"] = utc(line.time)
+    fields["milliseconds"] = round(fields.pop("seconds") * 1_000, 3)
+    return json.dumps(fields, separators=(",", ":")) + "\n"
 
 
 def utc(moment: float) -> str:

@@ -6,6 +6,7 @@ environment, no decoding, and the request target as it came in (HTTP-36, HTTP-21
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,16 +21,19 @@ from fairuse.base.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 Headers = list[tuple[bytes, bytes]]
 
-POOL_TIMEOUT_SECONDS = 5
+WAIT_SECONDS = 5
+"""How long a request may wait for a connection to come free."""
 KEEPALIVE_SECONDS = 4
 """Shorter than the 5 s after which common servers (uvicorn, Node) close an idle connection."""
 
+BEGUN = "http11.send_request_headers.started"
+"""httpcore's name for the moment from which a request can be cancelled without a loss."""
+
 _ERRORS: dict[type[httpx.TransportError], type[UpstreamError]] = {
-    httpx.PoolTimeout: UpstreamBusy,
     httpx.TimeoutException: UpstreamTimeout,
     httpx.ConnectError: UpstreamUnreachable,
     httpx.TransportError: UpstreamBroken,
@@ -54,8 +58,9 @@ class _Body(httpx.AsyncByteStream):
 class Reply:
     """The upstream's answer: status and headers at once, the body as it comes."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, done: Callable[[], None]) -> None:
         self._response = response
+        self._done = done
         self.status = response.status_code
         self.headers: Headers = [(name.lower(), value) for name, value in response.headers.raw]
 
@@ -67,17 +72,28 @@ class Reply:
 
     async def close(self) -> None:
         """Let go of the connection."""
-        await self._response.aclose()
+        try:
+            await self._response.aclose()
+        finally:
+            self._done()
 
 
 class Upstream:
-    """A pool of connections to the upstream."""
+    """A pool of connections to the upstream.
+
+    httpcore loses a place in its pool (encode/httpcore#1093) or a socket for ever when a request is
+    cancelled before it is sent, and a gateway cancels whenever a client hangs up. So requests wait
+    for their turn here, where cancelling is harmless, and one that had its turn is cancelled only
+    once it is being sent.
+    """
 
     def __init__(self, max_connections: int) -> None:
+        self._turns = asyncio.Semaphore(max_connections)
+        self._abandoned: set[asyncio.Task[None]] = set()
         self._transport = httpx.AsyncHTTPTransport(
             trust_env=False,
             limits=httpx.Limits(
-                max_connections=max_connections,
+                max_connections=None,
                 max_keepalive_connections=max_connections,
                 keepalive_expiry=KEEPALIVE_SECONDS,
             ),
@@ -100,22 +116,55 @@ class Upstream:
             stream=httpx.ByteStream(b"") if body is None else _Body(body),
             extensions={"target": target, "timeout": _timeout_extension(timeouts)},
         )
-        with _named_errors():
-            response = await self._transport.handle_async_request(request)
-        return Reply(response)
+        await self._wait_for_turn()
+        begun = asyncio.Event()
+
+        async def trace(event: str, _info: object) -> None:
+            if event == BEGUN:
+                begun.set()
+
+        request.extensions["trace"] = trace
+        sending = asyncio.create_task(self._transport.handle_async_request(request))
+        try:
+            with _named_errors():
+                return Reply(await asyncio.shield(sending), self._turns.release)
+        except asyncio.CancelledError:
+            abandoned = asyncio.create_task(self._abandon(sending, begun))
+            self._abandoned.add(abandoned)
+            abandoned.add_done_callback(self._abandoned.discard)
+            raise
+        except BaseException:
+            self._turns.release()
+            raise
 
     async def close(self) -> None:
         """Close every connection."""
+        await asyncio.gather(*self._abandoned)
         await self._transport.aclose()
+
+    async def _wait_for_turn(self) -> None:
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise UpstreamBusy("no connection came free") from None
+
+    async def _abandon(self, sending: asyncio.Task[httpx.Response], begun: asyncio.Event) -> None:
+        """Cancel a request that nobody waits for, once it has begun."""
+        try:
+            beginning = asyncio.create_task(begun.wait())
+            await asyncio.wait((sending, beginning), return_when=asyncio.FIRST_COMPLETED)
+            beginning.cancel()
+            sending.cancel()
+            await asyncio.wait((sending,))
+            if not sending.cancelled() and sending.exception() is None:
+                await sending.result().aclose()
+        finally:
+            self._turns.release()
 
 
 def _timeout_extension(timeouts: Timeouts) -> dict[str, float]:
-    return {
-        "connect": timeouts.connect,
-        "read": timeouts.response,
-        "write": timeouts.response,
-        "pool": POOL_TIMEOUT_SECONDS,
-    }
+    return {"connect": timeouts.connect, "read": timeouts.response, "write": timeouts.response}
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import httpx
+from rich.box import SIMPLE_HEAD
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -111,7 +112,7 @@ def _headers(customer: Customer, address: str) -> dict[str, str]:
 
 
 def _table(customers: list[Customer]) -> Table:
-    table = Table(title="The day")
+    table = Table(title="The day", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("account", "address"):
         table.add_column(name, no_wrap=True)
     for name in ("sent", "allowed", "refused"):

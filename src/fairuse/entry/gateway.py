@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ class Gateway:
         config: str | Path,
         *,
         clock: Clock | None = None,
-        access_stream: TextIO | None = None,
+        access_stream: TextIO | None = sys.stdout,
     ) -> None:
         self._upstream = Upstream(MAX_UPSTREAM_CONNECTIONS)
         self.service = Service(Path(config), ToUpstream(self._upstream), clock, access_stream)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fairuse.stages.forward import Forward
 
 REMEMBERED_REFUSALS = 100_000
+TELL_SECONDS = 5.0
 
 log = logger(__name__)
 
@@ -101,12 +102,13 @@ class Service:
             pages={USAGE_PATH: UsagePage(self.clock, counters, blocks, ledger)},
             access_log=access_log,
         )
-        pipeline.catch_up()
+        await pipeline.catch_up(ledger)
         await stack.enter_async_context(_written_at_the_end(journal, ledger, self.clock))
         await stack.enter_async_context(_running(pipeline.follow_up(ledger)))
+        stack.push_async_callback(_all_told, pipeline)
         await stack.enter_async_context(_running(self._housekeeping(counters, blocks, ledger)))
         await stack.enter_async_context(_running(watch(self.configuration)))
-        log.info("gateway.started", tenants=len(config.terms), ledger=settings.ledger.url)
+        log.info("gateway.started", tenants=len(config.terms), ledger=str(ledger.path))
         return pipeline
 
     async def _housekeeping(self, counters: MemoryCounters, blocks: Blocks, ledger: Ledger) -> None:
@@ -132,6 +134,15 @@ async def _written_at_the_end(
     finally:
         journal.stop()
         await writer
+
+
+async def _all_told(pipeline: Pipeline) -> None:
+    """Give the notices that are still to be written a moment; the next start finds the rest."""
+    try:
+        async with asyncio.timeout(TELL_SECONDS):
+            await pipeline.followups.join()
+    except TimeoutError:
+        log.error("notices.waiting", count=pipeline.followups.qsize())
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ class FairUse:
         config: str | Path,
         *,
         clock: Clock | None = None,
-        access_stream: TextIO | None = None,
+        access_stream: TextIO | None = sys.stdout,
     ) -> None:
         self._app = app
         self.service = Service(Path(config), ToApp(app), clock, access_stream)
@@ -58,6 +59,7 @@ class _Lifespan:
         self._service = service
         self._receive = receive
         self._send = send
+        self._answered = False
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Run the app's lifespan inside the service's."""
@@ -78,6 +80,7 @@ class _Lifespan:
             if not waiting:
                 await self._service.stop()
                 raise
+        if not self._answered:
             # The app knows no lifespan, so it is lived through without it.
             await self._send({"type": "lifespan.startup.complete"})
             await self._receive()
@@ -85,6 +88,7 @@ class _Lifespan:
 
     async def _forward(self, message: Message) -> None:
         """Send on what the app says; stop once it is down."""
+        self._answered = True
         if message["type"] in {"lifespan.shutdown.complete", "lifespan.startup.failed"}:
             await self._service.stop()
         await self._send(message)

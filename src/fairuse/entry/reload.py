@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
-from watchfiles import Change, awatch
+from watchfiles import awatch
 
 from fairuse.base.log import logger
 
 if TYPE_CHECKING:
     from fairuse.stores.configuration import Configuration
 
+READ_AT_START = ("listen", "ledger", "log", "drain")
+
 log = logger(__name__)
 
 
 async def watch(configuration: Configuration) -> None:
-    """Reload whenever a TOML file of the folder changes, until cancelled."""
-    async for _ in awatch(configuration.folder, watch_filter=_is_toml, debounce=200, step=50):
-        reload(configuration)
+    """Reload whenever a file of the configuration changes, until cancelled.
 
-
-def _is_toml(_change: Change, path: str) -> bool:
-    """Leave out whatever else lies in the folder: a ledger there changes all the time."""
-    return path.endswith(".toml")
+    Whatever else lies in the folder may change: a ledger does all the time. The files are read in a
+    thread, so that requests go on meanwhile.
+    """
+    known = configuration.signature()
+    async for _ in awatch(configuration.folder, debounce=200, step=50):
+        found = await asyncio.to_thread(configuration.signature)
+        if found != known:
+            known = found
+            await asyncio.to_thread(reload, configuration)
 
 
 def reload(configuration: Configuration) -> None:
     """Put in force what is good, and say what is not; what was in force before stays otherwise."""
-    findings = configuration.reload()
+    before = configuration.current.settings
+    try:
+        findings = configuration.reload()
+    except Exception:  # a fault of ours must not end the watch
+        log.exception("configuration.not_reloaded")
+        return
     for finding in findings:
         log.error("configuration.kept_last_good", finding=str(finding))
-    log.info("configuration.reloaded", tenants=len(configuration.current.terms))
+    settings = configuration.current.settings
+    waiting = [name for name in READ_AT_START if getattr(settings, name) != getattr(before, name)]
+    if waiting:
+        log.warning("configuration.needs_restart", keys=waiting)
+    event = "configuration.reloaded_in_part" if findings else "configuration.reloaded"
+    log.info(event, tenants=len(configuration.current.terms))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
 from fairuse.base.log import logger
 from fairuse.entry.gateway import Gateway
+from fairuse.entry.protocol import HttpProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +52,8 @@ def serve(
     SIGTERM stops new work and lets requests in flight finish, for as long as `drain` says.
     """
     config = uvicorn.Config(
-        Gateway(folder, access_stream=sys.stdout),
-        http="httptools",
+        Gateway(folder),
+        http=HttpProtocol,
         loop="uvloop",
         ws="none",
         lifespan="on",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING
 
+from fairuse.base.errors import LedgerError
+from fairuse.base.log import logger
 from fairuse.base.texts import iso_time
 from fairuse.rules.standing import standing
 
@@ -20,9 +23,11 @@ if TYPE_CHECKING:
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.protocol import Counters, Reading
-    from fairuse.stores.rows import NoticeRow
+    from fairuse.stores.rows import CaseRow, NoticeRow
 
 Json = dict[str, object]
+
+log = logger(__name__)
 
 
 class UsagePage:
@@ -50,12 +55,24 @@ class UsagePage:
             "blocks": [
                 _block(block, terms) for block in self._blocks.of_account(subject.account, at.wall)
             ],
-            "notices": [
-                _notice(notice, terms) for notice in await self._ledger.notices(subject.account)
-            ],
+            **await self._told(subject),
         }
         text = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
         await answer.whole(200, [(b"content-type", b"application/json")], text)
+
+    async def _told(self, subject: Subject) -> Json:
+        """Give the account's cases and notices, or None for both while they can't be read."""
+        terms = subject.terms
+        try:
+            cases = await self._ledger.cases(subject.account)
+            notices = await self._ledger.notices(subject.account)
+        except LedgerError as error:
+            log.error("ledger.not_read", account=subject.account, reason=str(error))
+            return {"cases": None, "notices": None}
+        return {
+            "cases": [_case(case, terms) for case in cases],
+            "notices": [_notice(notice, terms) for notice in notices],
+        }
 
 
 def _limits(readings: list[Reading], subject: Subject, at: Instant) -> Iterator[Json]:
@@ -92,7 +109,7 @@ def _limit(
         "source": amount.source,
         "standing": standing(used, amount.value),
         "over": "refuse" if limit.hard else "case",
-        "resets_at": iso_time(ends_at, limit.zone),
+        "resets_at": iso_time(math.ceil(ends_at), limit.zone),
     }
 
 
@@ -101,7 +118,18 @@ def _block(block: Block, terms: Terms) -> Json:
         "address": block.address,
         "rule": block.rule,
         "from": iso_time(block.starts_at, terms.zone),
-        "until": iso_time(block.ends_at, terms.zone),
+        "until": iso_time(math.ceil(block.ends_at), terms.zone),
+    }
+
+
+def _case(case: CaseRow, terms: Terms) -> Json:
+    return {
+        "rule": case.rule,
+        "scope": dict(case.scope),
+        "state": case.state,
+        "opened_at": iso_time(case.opened_at, terms.zone),
+        "window_from": iso_time(case.starts_at, terms.zone),
+        "window_until": iso_time(case.ends_at, terms.zone),
     }
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 MAX_AMOUNT = 2**53 - 1
 """Every store counts exactly up to here: Lua's numbers are doubles (F-27)."""
 
-_WHOLE = re.compile(r"[0-9]{1,16}")
+_WHOLE = re.compile(r"[0-9]{1,100}")
 
 
 class Amount(NamedTuple):

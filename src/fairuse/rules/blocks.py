@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fairuse.base.address import Address
     from fairuse.rules.policy import Then
 
 FORGIVEN_AFTER = 86_400
@@ -32,16 +33,20 @@ class Block:
 
     def runs_at(self, moment: float) -> bool:
         """Say whether the block holds at a moment."""
-        return moment < self.ends_at
+        return self.starts_at <= moment < self.ends_at
 
 
 def next_block(
-    then: Then, rule: str, address: str, account: str, earlier: Block | None, moment: float
+    then: Then, rule: str, address: Address, account: str, earlier: Block | None, moment: float
 ) -> Block:
-    """Give the block that follows, longer than an earlier one that is not yet forgiven."""
+    """Give the block that follows, longer than an earlier one that is not yet forgiven.
+
+    A local address is never blocked for every account (P9).
+    """
     repetition = 0
     if earlier is not None and moment < earlier.ends_at + FORGIVEN_AFTER:
         repetition = earlier.repetition + 1
     length = min(then.for_ * 2 ** min(repetition, 32), then.at_most)
-    blocked = account if then.block == "account, address" else EVERY_ACCOUNT
-    return Block(address, blocked, rule, moment, moment + length, repetition)
+    everybody = then.block == "address" and not address.local
+    blocked = EVERY_ACCOUNT if everybody else account
+    return Block(address.bucket, blocked, rule, moment, moment + length, repetition)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.address import AddressResolver, Networks, parse_network
 from fairuse.rules.nearest import suggestion
-from fairuse.rules.routes import path_pattern
+from fairuse.rules.routes import can_carry, path_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from fairuse.rules.settings import Settings
     from fairuse.rules.tenant import Tenant
     from fairuse.rules.terms import Terms
+
+
+INDEXED = len("sha256:") + 16
+"""How much of a fingerprint the look-up uses: 64 bits, too many for two keys to share."""
 
 
 class KeyHolder(NamedTuple):
@@ -57,13 +61,22 @@ class Config:
         return cls(
             settings=settings,
             terms=terms,
-            keys={holder.fingerprint: holder for holder in holders},
+            keys={holder.fingerprint[:INDEXED]: holder for holder in holders},
             accounts={holder.account: holder.terms for holder in holders},
             resolver=AddressResolver(proxies, addresses.header),
             never_block=Networks([*allowed, *proxies]),
             key_header=settings.identity.key_header.encode(),
-            location=re.compile(path_pattern(location) + "(?:/.*)?") if location else None,
+            location=re.compile(path_pattern(location) + "(?:/.*)?", re.IGNORECASE)
+            if location
+            else None,
         )
+
+    def holder_of(self, fingerprint: str) -> KeyHolder | None:
+        """Find whom a key belongs to, by a part of its fingerprint.
+
+        Only a comparison in constant time of the whole says whether it is really theirs (F-22).
+        """
+        return self.keys.get(fingerprint[:INDEXED])
 
     def location_in(self, path: str) -> str | None:
         """Give the location a path is about, as the path writes it."""
@@ -71,15 +84,26 @@ class Config:
         return found["location"] if found else None
 
 
-def policy_problems(policy: Policy) -> Iterator[tuple[str, str]]:
-    """Give what is wrong between the parts of a policy: the key, and why."""
+def policy_problems(policy: Policy, location: str | None) -> Iterator[tuple[str, str]]:
+    """Give what is wrong between the parts of a policy: the key, and why.
+
+    `location` is where the settings say that a path names its location.
+    """
     for name, limit in policy.limits.items():
         if limit.meter not in policy.meters:
             yield f"limits.{name}.meter", unknown("meter", limit.meter, policy.meters)
+        elif "location" in limit.scope and location:
+            routes = policy.meters[limit.meter].count
+            if not any(can_carry(route, location) for route in routes):
+                yield (
+                    f"limits.{name}.scope",
+                    f'no route of "{limit.meter}" names a location as identity.location'
+                    f' in gateway.toml does ("{location}")',
+                )
         if limit.then and "block address" not in policy.emergency.allowed:
             yield (
                 f"limits.{name}.then",
-                'blocks an address without notice, so [emergency] must allow "block address" (A29)',
+                'blocks an address without notice, so [emergency] must allow "block address"',
             )
 
 

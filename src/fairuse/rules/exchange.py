@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from fairuse.rules.routes import canonical
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import Any
@@ -11,6 +13,10 @@ if TYPE_CHECKING:
     from fairuse.base.address import Address
     from fairuse.base.instant import Instant
     from fairuse.rules.terms import Terms
+
+
+CLIENT_GONE = "client-gone"
+"""The fault of a client that hangs up; every other fault is the upstream's."""
 
 
 class Subject(NamedTuple):
@@ -47,7 +53,7 @@ class Exchange:
         self.at = at
         self.request_id = request_id
         self.method: str = scope.get("method", "GET")
-        self.path = _route_path(scope)
+        self.path = canonical(_route_path(scope))
         self.headers: list[tuple[bytes, bytes]] = scope["headers"]
         client = scope.get("client")
         self.peer: str | None = client[0] if client else None

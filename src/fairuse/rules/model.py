@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from ipaddress import ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from fairuse.rules.durations import parse_duration
 from fairuse.rules.nearest import suggestion
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _CONTACT = re.compile(r"mailto:[^@\s]+@[^@\s]+|tel:\+?[0-9\- ]+|https://\S+")
 
 
@@ -28,13 +30,25 @@ def _seconds(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else _not_text(value, '"15 minutes"')
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Give the names of all zones; looking for them reads a whole folder."""
+    return frozenset(available_timezones())
+
+
 def _zone(value: object) -> ZoneInfo:
     if not isinstance(value, str):
         _not_text(value, '"Europe/Amsterdam"')
-    if value not in available_timezones():
-        near = suggestion(str(value), available_timezones())
+    if value not in _zones():
+        near = suggestion(str(value), _zones())
         raise ValueError(f'there is no time zone "{value}"{near}')
     return ZoneInfo(value)
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError(f'"{text}" is no name; write up to 64 of a-z, 0-9 and -')
+    return text
 
 
 def _network(text: str) -> str:
@@ -71,6 +85,4 @@ Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 Contact = Annotated[str, AfterValidator(_contact)]
 Origin = Annotated[str, AfterValidator(_origin)]
-Name = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", min_length=1, max_length=64)
-]
+Name = Annotated[str, AfterValidator(_name)]

@@ -92,6 +92,12 @@ class Limit(Model):
     then: Then | None = None
 
     @model_validator(mode="after")
+    def _cases_have_calendar_windows(self) -> Self:
+        if self.over == "case" and isinstance(self.window, Rolling):
+            raise ValueError('over = "case" needs a calendar window')
+        return self
+
+    @model_validator(mode="after")
     def _only_refusals_repeat(self) -> Self:
         if self.then and self.over != "refuse":
             raise ValueError('"then" follows refusals, so it needs over = "refuse"')

@@ -114,6 +114,12 @@ PROBLEMS = {
         _("The service behind this gateway is busy"),
         _("Nothing was counted for this request. Please try again later."),
     ),
+    "gateway-stopping": Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        REDUCED_CAPACITY,
+        _("This gateway is being restarted"),
+        _("Nothing was counted for this request. Please try again later."),
+    ),
     "upstream-timeout": Problem(
         HTTPStatus.GATEWAY_TIMEOUT,
         BLANK,

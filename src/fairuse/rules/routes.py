@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+from fairuse.rules.nearest import suggestion
+
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "*"}
-_SEGMENT = re.compile(r"^(?:\*|\{([a-z_][a-z0-9_]*)\}|[^{}*/]*)$")
+_SEGMENT = re.compile(r"(?:\*|\{([a-z_][a-z0-9_]*)\}|[^{}*/?#;]*)")
 
 
 class Route:
-    """A method and a path pattern, matched against the decoded path."""
+    """A method and a path pattern, matched against canonical paths, whatever their case."""
 
     __slots__ = ("_fullmatch", "method", "text")
 
@@ -17,10 +19,11 @@ class Route:
         """Read a route. Raises ValueError where it is none."""
         method, _, path = text.partition(" ")
         if method not in _METHODS:
-            raise ValueError(f'"{text}" must begin with a method (or *) and a space')
+            near = suggestion(method.upper(), _METHODS)
+            raise ValueError(f'"{text}" must begin with a method (or *) and a space{near}')
         self.text = text
         self.method = method
-        self._fullmatch = re.compile(path_pattern(path)).fullmatch
+        self._fullmatch = re.compile(path_pattern(path), re.IGNORECASE).fullmatch
 
     def matches(self, method: str, path: str) -> bool:
         """Say whether a request is on this route."""
@@ -30,12 +33,35 @@ class Route:
         return f"Route({self.text!r})"
 
 
+def can_carry(route: str, location: str) -> bool:
+    """Say whether a request on a route can be about a location; both as they are written."""
+    parts = route.partition(" ")[2].strip("/").split("/")
+    wanted = location.strip("/").split("/")
+    if len(parts) < len(wanted) and parts[-1] != "**":
+        return False
+    pairs = zip(parts, wanted, strict=False)
+    return all(
+        part in {"*", "**"} or part.startswith("{") or want.startswith("{") or part == want
+        for part, want in pairs
+    )
+
+
+def canonical(path: str) -> str:
+    """Give the path as routes are matched against it: no parameters (`;v=1`), no last slash.
+
+    Some servers take those for the same resource; what they do not accept is not counted anyway.
+    """
+    if ";" in path:
+        path = "/".join(segment.partition(";")[0] for segment in path.split("/"))
+    return path.rstrip("/") or "/"
+
+
 def path_pattern(path: str) -> str:
     """Turn a path pattern into a regular expression. Raises ValueError where it is none."""
     if not path.startswith("/"):
         raise ValueError(f'the path "{path}" must begin with "/"')
     rest = path.endswith("/**")
-    segments = path.removesuffix("/**").split("/")[1:]
+    segments = (path.removesuffix("/**").rstrip("/") or "/").split("/")[1:]
     names = [segment for segment in segments if segment.startswith("{")]
     if len(names) != len(set(names)):
         raise ValueError(f'the path "{path}" uses a name twice')
@@ -44,7 +70,7 @@ def path_pattern(path: str) -> str:
 
 
 def _segment_pattern(segment: str) -> str:
-    found = _SEGMENT.match(segment)
+    found = _SEGMENT.fullmatch(segment)
     if not found:
         raise ValueError(f'"{segment}" is no part of a path; write a word, * or {{name}}')
     if found[1]:

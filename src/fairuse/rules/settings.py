@@ -6,12 +6,19 @@ import re
 from typing import Annotated, Literal
 
 from limits import RateLimitItem, RateLimitItemPerMinute, parse_many
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from fairuse.rules.model import Contact, Model, NetworkText, Origin, Seconds
 from fairuse.rules.routes import path_pattern
 
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$", to_lower=True)]
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
+        raise ValueError(f'"{text}" is no header name; write up to 64 letters, digits and -')
+    return text.lower()
+
+
+HeaderName = Annotated[str, AfterValidator(_header)]
 
 
 def _rate(value: object) -> RateLimitItem:
@@ -29,7 +36,7 @@ def _location(path: str) -> str:
 
 
 def _ledger(url: str) -> str:
-    if not url.startswith("sqlite:///"):
+    if not re.fullmatch(r"sqlite:///.+", url):
         raise ValueError(f'"{url}" is no ledger; write it like "sqlite:///var/fairuse.db"')
     return url
 

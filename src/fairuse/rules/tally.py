@@ -167,12 +167,16 @@ class CalendarTally(Tally):
         """Read wall time."""
         return at.wall
 
-    def current(self, at: Instant, span: Span | None) -> Slot:  # noqa: ARG002
-        """Give the slot of the window, which is the newest one begun."""
+    def current(self, at: Instant, span: Span | None) -> Slot:
+        """Give the slot of the window, which is the newest one begun.
+
+        A window that was begun lasts as long as it was to last, also where the tenant's zone or
+        the zone's rules change meanwhile (F-35).
+        """
         if span is None:
             raise ValueError("a calendar tally needs its window")
         latest = self.slots[-1] if self.slots else None
-        if latest is not None and latest.key >= span.start * 1_000:
+        if latest and (latest.key >= span.start * 1_000 or at.wall < latest.ends):
             return latest
         self.slots.clear()
         if latest is not None:

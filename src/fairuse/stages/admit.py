@@ -42,10 +42,11 @@ def _ambiguity(exchange: Exchange) -> str | None:
 
 
 def _ambiguous_path(exchange: Exchange) -> str | None:
-    raw_path: bytes = exchange.scope.get("raw_path") or exchange.path.encode("utf-8", "replace")
+    path: str = exchange.scope["path"]
+    raw_path: bytes = exchange.scope.get("raw_path") or path.encode("utf-8", "replace")
     if not raw_path.startswith(b"/"):
         return "the path must begin with a slash"
-    if _TWO_READINGS.search(raw_path) or _NOT_IN_A_PATH.search(exchange.path):
+    if _TWO_READINGS.search(raw_path) or _NOT_IN_A_PATH.search(path):
         return "the path can be read in more than one way"
     return None
 

@@ -30,11 +30,12 @@ Closing at once would reset the connection under the refusal, and the client wou
 class Answer:
     """The `send` of one request: adds our headers and notes what was sent."""
 
-    __slots__ = ("_exchange", "_send", "headers", "sent_bytes", "started")
+    __slots__ = ("_dated", "_exchange", "_send", "headers", "sent_bytes", "started")
 
-    def __init__(self, exchange: Exchange, send: Send) -> None:
+    def __init__(self, exchange: Exchange, send: Send, *, dated: bool) -> None:
         self._exchange = exchange
         self._send = send
+        self._dated = dated
         self.headers: list[Header] = [(b"x-request-id", exchange.request_id.encode())]
         self.started = False
         self.sent_bytes = 0
@@ -44,14 +45,15 @@ class Answer:
         if message["type"] == "http.response.start":
             self.started = True
             self._exchange.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), *self.headers]}
+            theirs = [pair for pair in message.get("headers", ()) if pair[0] != b"x-request-id"]
+            message = {**message, "headers": [*theirs, *self.headers]}
         elif message["type"] == "http.response.body":
             self.sent_bytes += len(message.get("body", b""))
         await self._send(message)
 
     async def whole(self, status: int, headers: Sequence[Header], body: bytes) -> None:
         """Send a response of our own, never to be stored by caches."""
-        await self(_start(status, headers, body))
+        await self(self._start(status, headers, body))
         await self({"type": "http.response.body", "body": body})
 
     async def refuse(self, refusal: Refusal, reader: Reader, receive: Receive) -> None:
@@ -68,7 +70,7 @@ class Answer:
             await self.whole(refusal.status, headers, body)
             return
         headers.append((b"connection", b"close"))
-        await self(_start(refusal.status, headers, body))
+        await self(self._start(refusal.status, headers, body))
         await self({"type": "http.response.body", "body": body, "more_body": True})
         # To ask for the body of a client that waits for "100 Continue" would invite it.
         if exchange.header(b"expect") is None:
@@ -79,18 +81,15 @@ class Answer:
         """Have the response say what remains of the hard limits."""
         self.headers += rate_limit_headers(limits)
 
-
-def _start(status: int, headers: Sequence[Header], body: bytes) -> Message:
-    return {
-        "type": "http.response.start",
-        "status": status,
-        "headers": [
+    def _start(self, status: int, headers: Sequence[Header], body: bytes) -> Message:
+        whole = [
             *headers,
             (b"content-length", str(len(body)).encode()),
             (b"cache-control", b"no-store"),
-            (b"date", formatdate(usegmt=True).encode()),
-        ],
-    }
+        ]
+        if self._dated:
+            whole.append((b"date", formatdate(usegmt=True).encode()))
+        return {"type": "http.response.start", "status": status, "headers": whole}
 
 
 def _headers_of(refusal: Refusal, exchange: Exchange) -> list[Header]:

@@ -38,7 +38,8 @@ def hard_limits(decision: Receipt | Exceeded, at: Instant) -> list[HardLimit]:
             for hold in decision.holds
             if hold.claim.limit.hard
         ]
-    return [_hard_limit(decision.claim, decision.used, decision.frees_in)]
+    wait = decision.frees_in or decision.claim.window_seconds
+    return [_hard_limit(decision.claim, decision.used, wait)]
 
 
 def _hard_limit(claim: Claim, used: int, resets_in: float) -> HardLimit:
@@ -54,7 +55,7 @@ def refusal_of(exceeded: Exceeded, at: Instant) -> Refusal:
     return Refusal(
         "runaway" if limit.then else "quota",
         limit.name,
-        until=at.wall + exceeded.frees_in,
+        until=None if exceeded.frees_in is None else at.wall + exceeded.frees_in,
         figures=Figures(exceeded.used, claim.amount, limit.unit, limit.window_text, claim.scope),
     )
 
@@ -76,8 +77,7 @@ def block_repeated(
     if not refusals.repeats(name, limit.then.after, exchange.at):
         return None
     earlier = blocks.latest(address.bucket, subject.account)
-    block = next_block(
-        limit.then, limit.name, address.bucket, subject.account, earlier, exchange.at.wall
-    )
+    moment = exchange.at.wall
+    block = next_block(limit.then, limit.name, address, subject.account, earlier, moment)
     blocks.add(block)
     return block

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from urllib.parse import urlsplit
 
-from fairuse.base.errors import UpstreamBroken
+from fairuse.base.errors import GatewayStopping, UpstreamBroken
 from fairuse.base.upstream import Reply, Timeouts, Upstream
+from fairuse.rules.exchange import CLIENT_GONE
 from fairuse.rules.forwarding import has_body, request_headers, response_headers
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ class Forward(Protocol):
     Notes the answer's status in the exchange. Raises UpstreamError where there is no answer.
     """
 
+    dates_answers: ClassVar[bool]
+    """Whether our own answers need a Date, because no server in front adds one."""
+
     async def __call__(
         self, exchange: Exchange, config: Config, receive: Receive, send: Send
     ) -> None:
@@ -37,6 +42,8 @@ class Forward(Protocol):
 
 class ToApp:
     """Hands the request to the app that the middleware wraps."""
+
+    dates_answers: ClassVar[bool] = False
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -64,6 +71,8 @@ class ToUpstream:
     Otherwise hanging up early would be a way to use the API without being counted.
     """
 
+    dates_answers: ClassVar[bool] = True
+
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
 
@@ -78,16 +87,19 @@ class ToUpstream:
         try:
             await asyncio.wait((relay, gone), return_when=asyncio.FIRST_COMPLETED)
             if not relay.done():
-                exchange.fault = "client-gone"
+                exchange.fault = CLIENT_GONE
                 if exchange.meters and body.complete.is_set():
                     await _first(relay, asyncio.create_task(head.wait()))
+        except asyncio.CancelledError:
+            # Only the server cancels a request, when its time to drain is over.
+            raise GatewayStopping("the time to drain is over") from None
         finally:
             relay.cancel()
             gone.cancel()
             await asyncio.gather(relay, gone, return_exceptions=True)
         if not relay.cancelled() and (error := relay.exception()):
             if isinstance(error, ClientGone):
-                exchange.fault = "client-gone"
+                exchange.fault = CLIENT_GONE
             else:
                 raise error
 
@@ -106,7 +118,7 @@ class ToUpstream:
             exchange.method,
             settings.url,
             _target(exchange.scope),
-            request_headers(exchange.headers, _our_headers(exchange, config)),
+            _request_headers(exchange, config, settings.url),
             body.chunks() if body.announced else None,
             Timeouts(settings.connect_timeout, settings.response_timeout),
         )
@@ -171,20 +183,35 @@ def _target(scope: Any) -> bytes:
     return path + b"?" + query if query else path
 
 
+def _request_headers(exchange: Exchange, config: Config, origin: str) -> list[tuple[bytes, bytes]]:
+    headers = request_headers(exchange.headers, _our_headers(exchange, config))
+    if exchange.header(b"host") is None:  # HTTP/1.0 has none, HTTP/1.1 needs one
+        headers.insert(0, (b"host", urlsplit(origin).netloc.encode()))
+    return headers
+
+
 def _our_headers(exchange: Exchange, config: Config) -> list[tuple[bytes, bytes]]:
     """Give the headers that tell the upstream who is asking, and over which hops."""
-    peer = (exchange.peer or "unix").encode()
-    trusted = config.resolver.trusts(exchange.peer)
-    hops = exchange.header_lines(b"x-forwarded-for") if trusted else []
-    proto = (exchange.header(b"x-forwarded-proto") if trusted else None) or exchange.scope[
-        "scheme"
-    ].encode()
-    host = (exchange.header(b"x-forwarded-host") if trusted else None) or exchange.header(b"host")
+    proto, host = exchange.scope["scheme"].encode(), exchange.header(b"host")
+    if config.resolver.trusts(exchange.peer):
+        proto = exchange.header(b"x-forwarded-proto") or proto
+        host = exchange.header(b"x-forwarded-host") or host
     account = exchange.subject.account.encode() if exchange.subject else b""
-    return [
-        (b"x-forwarded-for", b", ".join([*hops, peer])),
+    ours = [
+        (b"x-forwarded-for", b", ".join(_hops(exchange, config))),
         (b"x-forwarded-proto", proto),
-        (b"x-forwarded-host", host or b""),
         (b"x-request-id", exchange.request_id.encode()),
         (b"x-fairuse-account", account),
     ]
+    return [*ours, (b"x-forwarded-host", host)] if host else ours
+
+
+def _hops(exchange: Exchange, config: Config) -> list[bytes]:
+    """Give the hops so far; a header that no trusted proxy vouches for is not passed on."""
+    peer = (exchange.peer or "unix").encode()
+    if not config.resolver.trusts(exchange.peer):
+        return [peer]
+    if config.resolver.header == b"x-forwarded-for":
+        return [*exchange.header_lines(b"x-forwarded-for"), peer]
+    client = exchange.address.text.encode() if exchange.address else peer
+    return [client, peer] if client != peer else [peer]

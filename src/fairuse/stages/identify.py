@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def identify(
-    exchange: Exchange, config: Config, blocks: Blocks, unknown_callers: RecentEvents
+    exchange: Exchange, config: Config, unknown_callers: RecentEvents
 ) -> Subject | Refusal:
     """Find out who is asking, and about which location; or give the refusal."""
     address = _address(exchange)
@@ -33,11 +33,17 @@ def identify(
     exchange.language = preferred(wanted, holder.terms.language)
     location = bounded(config.location_in(exchange.path) or "")
     exchange.subject = Subject(holder.account, location, address, holder.terms)
-    if address.text not in config.never_block:
-        block = blocks.running(address.bucket, holder.account, exchange.at.wall)
-        if block is not None:
-            return Refusal("blocked", block.rule, until=block.ends_at)
     return exchange.subject
+
+
+def blocked_here(
+    exchange: Exchange, subject: Subject, config: Config, blocks: Blocks
+) -> Refusal | None:
+    """Give the refusal of an account that is blocked at its address."""
+    if subject.address.text in config.never_block:
+        return None
+    block = blocks.running(subject.address.bucket, subject.account, exchange.at.wall)
+    return Refusal("blocked", block.rule, until=block.ends_at) if block else None
 
 
 def _address(exchange: Exchange) -> Address:
@@ -52,7 +58,7 @@ def _holder(exchange: Exchange, config: Config) -> KeyHolder | None:
     if len(keys) != 1:
         return None
     shown = fingerprint(keys[0])
-    holder = config.keys.get(shown)
+    holder = config.holder_of(shown)
     return holder if holder is not None and same(shown, holder.fingerprint) else None
 
 

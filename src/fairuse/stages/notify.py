@@ -13,6 +13,8 @@ from fairuse.rules.refusal import USAGE_PATH
 from fairuse.stores.rows import CaseRow, NoticeRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fairuse.base.instant import Instant
     from fairuse.rules.blocks import Block
     from fairuse.rules.terms import Terms
@@ -51,6 +53,20 @@ async def notify_over(
         body=text.body,
     )
     return await ledger.open_case(case, row)
+
+
+async def untold_blocks(blocks: Sequence[Block], ledger: Ledger) -> list[Block]:
+    """Give those of an account's blocks that no notice was written of yet."""
+    if not blocks:
+        return []
+    told = await ledger.notices(blocks[0].account)
+    return [
+        block
+        for block in blocks
+        if not any(
+            notice.rule == block.rule and notice.written_at >= block.starts_at for notice in told
+        )
+    ]
 
 
 async def notify_blocked(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairuse.rules.exchange import CLIENT_GONE
+from fairuse.stores.protocol import Outcome
+
 if TYPE_CHECKING:
     from fairuse.base.instant import Instant
     from fairuse.rules.exchange import Exchange, Subject
@@ -20,8 +23,15 @@ def settle(
     at: Instant,
 ) -> list[Crossing]:
     """Count the units of a 2xx, give back those of anything else; give the soft limits crossed."""
-    accepted = exchange.status is not None and 200 <= exchange.status < 300
-    if accepted:
+    outcome = _outcome(exchange)
+    if outcome is Outcome.ACCEPTED:
         for meter in exchange.meters:
             journal.note_usage(subject.account, subject.location, meter, 1, exchange.at.wall)
-    return counters.settle(receipt, accepted=accepted, at=at)
+    return counters.settle(receipt, outcome, at)
+
+
+def _outcome(exchange: Exchange) -> Outcome:
+    if exchange.status is None and exchange.fault == CLIENT_GONE:
+        return Outcome.UNKNOWN
+    accepted = exchange.status is not None and 200 <= exchange.status < 300
+    return Outcome.ACCEPTED if accepted else Outcome.REFUSED

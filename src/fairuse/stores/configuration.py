@@ -65,7 +65,10 @@ class Configuration:
         self.findings = []
         settings = self._read("gateway.toml", Settings)
         self._settings = settings or self._settings
-        self._policies = self._read_all("policies", Policy, self._policies, policy_problems)
+        location = self._settings.identity.location if self._settings else None
+        self._policies = self._read_all(
+            "policies", Policy, self._policies, lambda policy: policy_problems(policy, location)
+        )
         named = {path.stem: self._policies.get(path.stem) for path in self._files("policies")}
         self._take_tenants(
             self._read_all(
@@ -76,6 +79,11 @@ class Configuration:
             self._current = Config.assemble(self._settings, self._terms, self._tenants)
         self.findings.sort()
         return self.findings
+
+    def signature(self) -> frozenset[tuple[object, ...]]:
+        """Give a value that changes whenever a file does, also behind a symbolic link."""
+        paths = [self.folder / "gateway.toml", *self._files("policies"), *self._files("tenants")]
+        return frozenset(map(_state_of, paths))
 
     def _take_tenants(self, tenants: dict[str, Tenant]) -> None:
         """Put tenants in force, those first that are unchanged: what they hold stays theirs."""
@@ -137,6 +145,14 @@ class Configuration:
             self.findings += read
             return None
         return read
+
+
+def _state_of(path: Path) -> tuple[object, ...]:
+    try:
+        state = path.stat()
+    except OSError:
+        return (path, None)
+    return (path, state.st_ino, state.st_size, state.st_mtime_ns)
 
 
 def _clashes(name: str, tenant: Tenant, holders: dict[str, str]) -> Iterable[Finding]:

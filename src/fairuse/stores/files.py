@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
@@ -19,6 +20,9 @@ MAX_FILE_BYTES = 1_000_000
 
 M = TypeVar("M", bound=BaseModel)
 
+_PLAIN = {"missing": "is missing", "too_short": "must hold at least one entry"}
+_QUOTED = re.compile(r"'([^']*)'")
+
 
 def read_model(path: Path, name: str, model: type[M]) -> M | list[Finding]:
     """Give the model, or everything that is wrong; `name` is how findings name the file."""
@@ -27,12 +31,12 @@ def read_model(path: Path, name: str, model: type[M]) -> M | list[Finding]:
             data = file.read(MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
             return [Finding(name, "", f"is larger than {MAX_FILE_BYTES} bytes")]
-        table = tomllib.loads(data.decode())
+        table = tomllib.loads(data.decode("utf-8-sig"))
     except OSError as error:
         return [Finding(name, "", f"can't be read: {error.strerror}")]
     except UnicodeDecodeError as error:
         return [Finding(name, "", f"is not UTF-8 (byte {error.start})")]
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # tomllib raises more than its own error
         return [Finding(name, "", f"is no TOML: {error}")]
     try:
         return model.model_validate(table)
@@ -41,7 +45,10 @@ def read_model(path: Path, name: str, model: type[M]) -> M | list[Finding]:
 
 
 def _finding(name: str, model: type[BaseModel], details: ErrorDetails) -> Finding:
-    location = [str(part) for part in details["loc"] if part != "[key]"]
+    location = [str(part) for part in details["loc"]]
+    if location[-1:] == ["[key]"]:
+        # What stands there is no key: perhaps an API key somebody forgot to hash.
+        location = location[:-2]
     return Finding(name, ".".join(location), _message(model, location, details))
 
 
@@ -49,19 +56,18 @@ def _message(model: type[BaseModel], location: list[str], details: ErrorDetails)
     match details["type"]:
         case "extra_forbidden":
             return "unknown key" + suggestion(location[-1], _keys(model, location[:-1]))
-        case "missing":
-            return "is missing"
         case "value_error":
             return str(details["ctx"]["error"])
         case "literal_error":
-            near = suggestion(str(details["input"]), _words(details))
-            return f"{details['input']!r} must be {details['ctx']['expected']}{near}"
-    return f"{details['msg'][0].lower()}{details['msg'][1:]} (found {details['input']!r:.60})"
-
-
-def _words(details: ErrorDetails) -> list[str]:
-    expected: str = details["ctx"]["expected"]
-    return expected.replace(" or ", ", ").replace("'", "").split(", ")
+            expected: str = details["ctx"]["expected"]
+            near = suggestion(str(details["input"]), _QUOTED.findall(expected))
+            return f"{details['input']!r} must be {expected}{near}"
+        case "list_type":
+            return f'must be a list, like ["..."] (found {details["input"]!r:.60})'
+    plain = _PLAIN.get(details["type"])
+    return (
+        plain or f"{details['msg'][0].lower()}{details['msg'][1:]} (found {details['input']!r:.60})"
+    )
 
 
 def _keys(model: type[BaseModel], location: list[str]) -> list[str]:

@@ -11,7 +11,6 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from fairuse.base.errors import LedgerError
 from fairuse.base.log import logger
 from fairuse.stores.rows import Batch, SlotRow, UsageKey
 
@@ -55,13 +54,17 @@ class Journal:
         self._urgent.set()
 
     async def run(self, ledger: Ledger, clock: Clock) -> None:
-        """Write what is gathered, again and again, and a last time once stopped."""
-        while not self._stopped:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FLUSH_SECONDS):
-                    await self._urgent.wait()
-            self._urgent.clear()
-            await self.flush(ledger, clock.now())
+        """Write what is gathered, again and again, and a last time once stopped or cancelled."""
+        try:
+            while not self._stopped:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(FLUSH_SECONDS):
+                        await self._urgent.wait()
+                self._urgent.clear()
+                await self.flush(ledger, clock.now())
+        finally:
+            if not await self.flush(ledger, clock.now()):
+                log.error("ledger.lost", slots=len(self._slots), blocks=len(self._blocks))
 
     def stop(self) -> None:
         """Have `run` end after a last write."""
@@ -77,12 +80,12 @@ class Journal:
         rows = [_row(tally, slot, at) for slot, tally in slots.items()]
         try:
             await ledger.write(Batch(rows, list(usage.items()), blocks))
-        except LedgerError as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing gathered may be lost
             self._slots = slots | self._slots
             self._usage = usage + self._usage
             self._blocks = blocks + self._blocks
             if not self._failing:
-                log.error("ledger.write_failed", reason=str(error))
+                log.error("ledger.write_failed", reason=repr(error))
             self._failing = True
             return False
         if self._failing:

@@ -49,7 +49,8 @@ BUSY_MILLISECONDS = 5_000
 class Ledger:
     """One database, one process."""
 
-    def __init__(self, engine: AsyncEngine, lock: IO[bytes]) -> None:
+    def __init__(self, engine: AsyncEngine, path: Path, lock: IO[bytes]) -> None:
+        self.path = path.absolute()
         self._engine = engine
         self._lock = lock
 
@@ -70,7 +71,7 @@ class Ledger:
             await engine.dispose()
             lock.close()
             raise LedgerError(f"the ledger {path} can't be used: {_reason(error)}") from error
-        return cls(engine, lock)
+        return cls(engine, Path(path), lock)
 
     async def close(self) -> None:
         """Close the database, and let another process have it."""

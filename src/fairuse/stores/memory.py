@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fairuse.rules.tally import RollingTally, Slot, Tally, TallyKey, new_tally
 from fairuse.rules.windows import parse_window
-from fairuse.stores.protocol import Claim, Crossing, Exceeded, Hold, Reading, Receipt
+from fairuse.stores.protocol import Claim, Crossing, Exceeded, Hold, Outcome, Reading, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,20 +46,20 @@ class MemoryCounters:
             else:
                 tally.expire(at)
             if limit.hard and tally.used + claim.cost > claim.amount:
-                over = tally.used + claim.cost - claim.amount
-                return Exceeded(claim, tally.used, tally.frees_in(over, at))
+                return _exceeded(claim, tally, at)
             pairs.append((claim, tally))
         return Receipt([self._hold(claim, tally, at) for claim, tally in pairs])
 
-    def settle(self, receipt: Receipt, *, accepted: bool, at: Instant) -> list[Crossing]:
+    def settle(self, receipt: Receipt, outcome: Outcome, at: Instant) -> list[Crossing]:
         """Close a receipt, once."""
         if not receipt.open:
             return []
         receipt.open = False
         crossings = []
         for claim, tally, slot in receipt.holds:
-            tally.settle(slot, claim.cost, claim.cost if accepted else 0)
-            if accepted:
+            counted = outcome.counts(hard=claim.limit.hard)
+            tally.settle(slot, claim.cost, claim.cost if counted else 0)
+            if counted:
                 self._keep(tally, at)
                 self._journal.note_slot(tally, slot)
                 if not claim.limit.hard and tally.crosses(slot, claim.amount):
@@ -131,6 +131,13 @@ class MemoryCounters:
         if tallies.get(tuple(name)) is tally:
             del tallies[tuple(name)]
         tally.kept = False
+
+
+def _exceeded(claim: Claim, tally: Tally, at: Instant) -> Exceeded:
+    if claim.cost > claim.amount:
+        return Exceeded(claim, tally.used, None)
+    over = tally.used + claim.cost - claim.amount
+    return Exceeded(claim, tally.used, tally.frees_in(over, at))
 
 
 def _reading(tally: Tally, at: Instant) -> Reading:

@@ -6,6 +6,7 @@ store is told what time it is; it never reads a clock.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fairuse.rules.windows import Rolling
@@ -58,11 +59,11 @@ class Receipt:
 
 
 class Exceeded(NamedTuple):
-    """Nothing was reserved: `claim` is over, and may fit again in `frees_in` seconds."""
+    """Nothing was reserved: `claim` is over, and may fit again in `frees_in` seconds, or never."""
 
     claim: Claim
     used: int
-    frees_in: float
+    frees_in: float | None
 
 
 class Crossing(NamedTuple):
@@ -95,6 +96,23 @@ class Reading(NamedTuple):
     ends_at: float
 
 
+class Outcome(Enum):
+    """What became of a request.
+
+    UNKNOWN is a client that broke off before its request was complete: the API may have accepted
+    it. That counts for hard limits, or breaking off would be a way around them, and not for what
+    the customer is measured by.
+    """
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+    def counts(self, *, hard: bool) -> bool:
+        """Say whether the units of such a request stay counted."""
+        return self is Outcome.ACCEPTED or (hard and self is Outcome.UNKNOWN)
+
+
 class Counters(Protocol):
     """Counts units. Every implementation keeps the same promises."""
 
@@ -105,7 +123,7 @@ class Counters(Protocol):
         """
         ...
 
-    def settle(self, receipt: Receipt, *, accepted: bool, at: Instant) -> list[Crossing]:
+    def settle(self, receipt: Receipt, outcome: Outcome, at: Instant) -> list[Crossing]:
         """Close a receipt: the units count, or are given back. A second time does nothing (F-26).
 
         Gives the soft limits that this receipt took over their amount, each once per window.
