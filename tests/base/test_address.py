@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairuse.base.address import Networks, parse_ip, parse_network, to_address
+from fairuse.base.address import LOCAL_SOCKET, Networks, parse_ip, parse_network, to_address
 
 SPELLINGS = {
     "plain": ("203.0.113.9", "203.0.113.9"),
@@ -79,6 +79,34 @@ def test_one_line_is_one_bucket() -> None:
     line = {to_address(IPv6Address(first + step * 2**50 + step)).bucket for step in range(10_000)}
     assert line == {"2001:db8:0:7::/64"}
     assert to_address(IPv6Address(first + 2**64)).bucket == "2001:db8:0:8::/64"
+
+
+LOCAL = {
+    "127.0.0.1": True,
+    "127.9.9.9": True,
+    "::1": True,
+    "[::1]:80": True,
+    "::ffff:127.0.0.1": True,
+    "128.0.0.1": False,
+    "10.0.0.1": False,
+    "0.0.0.1": False,
+    "::2": False,
+    "fe80::1": False,
+    "::ffff:203.0.113.9": False,
+}
+
+
+@pytest.mark.parametrize(("text", "local"), LOCAL.items(), ids=LOCAL)
+def test_this_machine_is_local(text: str, local: bool) -> None:
+    """P9: loopback, in every spelling, is this machine's own; no other network is."""
+    ip = parse_ip(text)
+    assert ip is not None
+    assert to_address(ip).local is local
+
+
+def test_a_unix_socket_is_local() -> None:
+    """P9, F-20: a peer without an address is on this machine."""
+    assert LOCAL_SOCKET.local
 
 
 NETWORKS = {

@@ -29,7 +29,7 @@ def test_the_scripted_day_ends_well() -> None:
     rows = {
         cells[0]: cells[1:]
         for line in done.stdout.splitlines()
-        if len(cells := [cell.strip() for cell in line.split("│")[1:-1]]) > 2
+        if len(cells := re.split(r" {2,}", line.strip())) == 7
     }
     usual, runaway = cast()
     for customer in usual:

@@ -12,7 +12,13 @@ from fairuse.rules.amounts import MAX_AMOUNT, parse_amount
 
 NO_AMOUNT = "{!r} is no amount; write a whole number of units, 0 or more"
 TOO_MUCH = "{} is more than can be counted exactly (9007199254740991)"
-AMOUNTS = {"5000": 5_000, "0": 0, "007": 7, str(MAX_AMOUNT): MAX_AMOUNT}
+AMOUNTS = {
+    "5000": 5_000,
+    "0": 0,
+    "007": 7,
+    str(MAX_AMOUNT): MAX_AMOUNT,
+    "7".zfill(100): 7,
+}
 WRONG: dict[str, tuple[object, str]] = {
     "negative": (-1, NO_AMOUNT),
     "negative text": ("-1", NO_AMOUNT),
@@ -38,7 +44,12 @@ WRONG: dict[str, tuple[object, str]] = {
     "bytes": (b"5", NO_AMOUNT),
     "one too many": (MAX_AMOUNT + 1, TOO_MUCH),
     "one too many as text": (str(MAX_AMOUNT + 1), TOO_MUCH),
-    "10^18": (10**18, NO_AMOUNT),
+    "10^18": (10**18, TOO_MUCH),
+    "10^18 as text": (str(10**18), TOO_MUCH),
+    "100 digits": (10**99, TOO_MUCH),
+    "100 digits as text": (str(10**99), TOO_MUCH),
+    "101 digits": (10**100, NO_AMOUNT),
+    "101 digits as text": ("7".zfill(101), NO_AMOUNT),
 }
 
 

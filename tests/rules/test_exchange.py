@@ -8,6 +8,7 @@ import pytest
 
 from fairuse.base.instant import Instant
 from fairuse.rules.exchange import Exchange
+from fairuse.rules.routes import canonical
 
 AT = Instant(1.0, 2.0)
 
@@ -46,13 +47,19 @@ PATHS = {
     "another word": ("/app", "/apple/a", "/apple/a"),
     "elsewhere": ("/app", "/a", "/a"),
     "mounted deeper": ("/app/v1", "/app/v1/a", "/a"),
+    "a last slash": ("", "/a/b/", "/a/b"),
+    "parameters": ("", "/a;v=1/b;w", "/a/b"),
+    "mounted, all of it": ("/app", "/app/a;v=1//", "/a"),
+    "case": ("", "/A", "/A"),
 }
 
 
 @pytest.mark.parametrize(("root", "path", "below"), PATHS.values(), ids=PATHS)
 def test_routes_begin_where_the_app_is_mounted(root: str, path: str, below: str) -> None:
-    """Routes are matched against the path below the mount, and no other path is cut."""
-    assert _exchange(root_path=root, path=path).path == below
+    """Routes are matched against the canonical path below the mount; what was sent stays."""
+    exchange = _exchange(root_path=root, path=path)
+    assert exchange.path == below == canonical(below)
+    assert exchange.scope["path"] == path
 
 
 def test_headers_are_found_by_name() -> None:

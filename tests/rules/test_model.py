@@ -134,7 +134,8 @@ def test_a_span_is_written_with_its_unit(value: object) -> None:
 def test_what_is_no_name(name: str) -> None:
     """Names are short, lower-case words with dashes, so they are safe in keys, logs and headers."""
     table: dict[str, Any] = TENANT | {"policy": name}
-    assert len(wrong(Tenant, table)) == 1
+    message = f'"{name}" is no name; write up to 64 of a-z, 0-9 and -'
+    assert wrong(Tenant, table) == [f"policy: {message}"]
     assert wrong(Tenant, TENANT | {"policy": "a" * 64}) == []
 
 

@@ -93,7 +93,9 @@ def test_the_booking_policy_is_read() -> None:
 def test_a_window_that_is_read_stays() -> None:
     """A window may be given as one, too, where a policy is built in code."""
     window = Rolling(60, "1 minute")
-    assert Limit.model_validate(LIMIT | {"window": window}).window is window
+    assert Limit.model_validate(BURST | {"window": window}).window is window
+    month = Calendar("month")
+    assert Limit.model_validate(LIMIT | {"window": month}).window is month
 
 
 @pytest.mark.parametrize("action", ["suspend", "terminate", "block account", "close", ""])
@@ -113,9 +115,18 @@ def test_a_block_is_never_of_an_account(block: str) -> None:
 
 LIMITS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "then without refusals": (
-        BURST | {"over": "case"},
+        BURST | {"over": "case", "window": "calendar day"},
         [': "then" follows refusals, so it needs over = "refuse"'],
     ),
+    "a case in a rolling window": (
+        LIMIT | {"window": "24 hours"},
+        [': over = "case" needs a calendar window'],
+    ),
+    "a case in a rolling window of an object": (
+        LIMIT | {"window": Rolling(60, "1 minute")},
+        [': over = "case" needs a calendar window'],
+    ),
+    "refusals in a calendar window": (LIMIT | {"over": "refuse"}, []),
     "unknown action": (LIMIT | {"over": "suspend"}, ["over: Input should be 'case' or 'refuse'"]),
     "numbers for a window": (LIMIT | {"window": 5}, ["window: " + NO_SPAN.format(5)]),
     "negative amount": (
@@ -125,7 +136,7 @@ LIMITS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "all at once": (
         LIMIT | {"meter": "A", "scope": "x", "over": ""},
         [
-            "meter: String should match pattern '^[a-z0-9][a-z0-9-]*$'",
+            'meter: "A" is no name; write up to 64 of a-z, 0-9 and -',
             f'scope: "x" is no scope {ONE_OF}',
             "over: Input should be 'case' or 'refuse'",
         ],

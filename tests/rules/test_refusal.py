@@ -102,6 +102,16 @@ def test_what_is_not_known_is_left_out() -> None:
     assert body["status"] == 503
 
 
+def test_a_gateway_that_stops_says_so() -> None:
+    """P10: a request that a restart cuts short is a 503 that counted nothing, and no upstream's."""
+    refusal = Refusal("gateway-stopping", "gateway")
+    assert refusal.status == 503
+    body = _body(refusal, READER)
+    assert body["type"].endswith("#temporary-reduced-capacity")
+    assert body["title"] == "This gateway is being restarted"
+    assert "Nothing was counted for this request." in body["detail"]
+
+
 def test_the_sentence_and_the_field_name_one_moment() -> None:
     """P10 (until when): the sentence doesn't promise an earlier end than the field does."""
     body = _body(Refusal("blocked", "burst", until=1_793_620_800.5), READER)

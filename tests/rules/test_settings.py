@@ -11,6 +11,7 @@ from fairuse.rules.settings import Settings
 
 NO_RATE = '{!r} is no rate; write it like "30/minute"'
 NO_PART = '"{}" is no part of a path; write a word, * or {{name}}'
+NO_HEADER = '"{}" is no header name; write up to 64 letters, digits and -'
 PORT = "listen.port: Input should be "
 
 
@@ -70,11 +71,16 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "header": (
         {"identity": {"key_header": "x api key"}},
-        "identity.key_header: String should match pattern '^[A-Za-z0-9-]{1,64}$'",
+        "identity.key_header: " + NO_HEADER.format("x api key"),
     ),
     "header with a line feed": (
         {"addresses": {"header": "x\n"}},
-        "addresses.header: String should match pattern '^[A-Za-z0-9-]{1,64}$'",
+        "addresses.header: " + NO_HEADER.format("x\n"),
+    ),
+    "no header": ({"addresses": {"header": ""}}, "addresses.header: " + NO_HEADER.format("")),
+    "header too long": (
+        {"addresses": {"header": "x" * 65}},
+        "addresses.header: " + NO_HEADER.format("x" * 65),
     ),
     "port too high": ({"listen": {"port": 65_536}}, PORT + "less than or equal to 65535"),
     "port below zero": ({"listen": {"port": -1}}, PORT + "greater than or equal to 0"),

@@ -138,6 +138,28 @@ def test_a_calendar_window_that_is_over_stays_over() -> None:
     assert tally.used == 6 or tally.slots[0].key > DAY.start
 
 
+@pytest.mark.parametrize("shift", [1, 3_600, 50_000])
+def test_a_calendar_window_lasts_as_it_was_begun(shift: int) -> None:
+    """F-35: where the zone changes meanwhile, the open window goes on to its end and no further."""
+    clock = ManualClock(60_000.0)
+    tally = CalendarTally(KEY)
+    _settle(tally, 5, clock, DAY)
+    moved = Span(DAY.start + shift, DAY.end + shift)
+    _settle(tally, 1, clock, moved)
+    assert (tally.used, [slot.key for slot in tally.slots]) == (6, [DAY.start * 1_000])
+    assert tally.resets_in(clock.now()) == 26_400
+    clock.advance(26_399.5)
+    _settle(tally, 1, clock, moved)
+    assert (tally.used, tally.resets_in(clock.now())) == (7, 0.5)
+    old = tally.slots[0]
+    clock.advance(0.5)
+    assert _used(tally, clock) == 0
+    _settle(tally, 1, clock, moved)
+    (slot,) = tally.slots
+    assert (tally.used, slot.key, slot.ends) == (1, moved.start * 1_000, moved.end)
+    assert (old.over, old.settled) == (True, 7)
+
+
 def test_a_wall_clock_step_frees_nothing_rolling() -> None:
     """F-31: a wall clock stepped back or forward neither locks out nor refills a burst limit."""
     clock = ManualClock(86_400.0)

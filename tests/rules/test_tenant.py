@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import ValidationError
 from tests.rules.support import KEY, TENANT, tenant, wrong
 
 from fairuse.rules.tenant import Override, Tenant
@@ -26,6 +27,7 @@ def test_a_tenant_is_read() -> None:
     assert (read.keys, read.override) == ({KEY: "salon"}, {})
 
 
+NO_HASH = 'holds something else than "sha256:" and the 64 digits of a key\'s hash'
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "language": ({"language": "fr"}, "language: Input should be 'nl', 'en' or 'de'"),
     "nobody": (
@@ -34,11 +36,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a key itself": (
         {"keys": {"secret": "salon"}},
-        "keys.secret.[key]: String should match pattern '^sha256:[0-9a-f]{64}$'",
+        f"keys.secret.[key]: {NO_HASH}",
     ),
     "account": (
         {"keys": {KEY: "Salon"}},
-        f"keys.{KEY}: String should match pattern '^[a-z0-9][a-z0-9-]*$'",
+        f'keys.{KEY}: "Salon" is no name; write up to 64 of a-z, 0-9 and -',
     ),
     "backwards": (
         {"override": {"x": OVERRIDE | {"from": date(2026, 2, 1), "until": date(2026, 1, 31)}}},
@@ -63,6 +65,19 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 def test_what_is_no_tenant(change: dict[str, Any], found: str) -> None:
     """A27 (reason, from, to): what a tenant's file may not say is an error at its key."""
     assert wrong(Tenant, TENANT | change) == [found]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", KEY[:-1], KEY + "0", KEY + "\n", KEY.upper(), KEY[:-1] + "g", "md5:" + "0" * 64, "s3cret"],
+    ids=repr,
+)
+def test_what_is_no_hash_is_not_shown(text: str) -> None:
+    """F-22: what stands where a key's hash belongs may be the key, so the message hides it."""
+    with pytest.raises(ValidationError) as caught:
+        Tenant.model_validate(TENANT | {"keys": {text: "salon"}})
+    (found,) = caught.value.errors()
+    assert (found["loc"], found["msg"]) == (("keys", text, "[key]"), f"Value error, {NO_HASH}")
 
 
 def _utc(text: str) -> float:

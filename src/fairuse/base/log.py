@@ -92,6 +92,7 @@ class AccessLog:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self._waiting: deque[RequestLine] = deque()
+        self._batch: list[RequestLine] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
         self._dropped = 0
@@ -106,8 +107,8 @@ class AccessLog:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(CLOSE_SECONDS)
-        if self._waiting:
-            logger(__name__).error("request_log.lost", lines=len(self._waiting))
+        if lost := len(self._waiting) + len(self._batch) + self._dropped:
+            logger(__name__).error("request_log.lost", lines=lost)
 
     def record(self, line: RequestLine) -> None:
         """Have a line written soon."""
@@ -128,12 +129,13 @@ class AccessLog:
                 logger(__name__).error("request_log.failed", reason=repr(error))
 
     def _flush(self) -> None:
-        lines = []
-        while self._waiting:
-            lines.append(render(self._waiting.popleft()))
-        if lines and self._stream is not None:
-            self._stream.write("".join(lines))
+        """Write what waits now; what could not be written goes on waiting."""
+        while self._stream is not None and (self._waiting or self._batch):
+            while self._waiting and len(self._batch) < MAX_WAITING_LINES:
+                self._batch.append(self._waiting.popleft())
+            self._stream.write("".join(map(render, self._batch)))
             self._stream.flush()
+            self._batch.clear()
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             logger(__name__).error("request_log.dropped", lines=dropped)

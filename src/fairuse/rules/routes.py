@@ -35,14 +35,13 @@ class Route:
 
 def can_carry(route: str, location: str) -> bool:
     """Say whether a request on a route can be about a location; both as they are written."""
-    parts = route.partition(" ")[2].strip("/").split("/")
-    wanted = location.strip("/").split("/")
+    parts = route.partition(" ")[2].lower().strip("/").split("/")
+    wanted = location.lower().removesuffix("/**").strip("/").split("/")
     if len(parts) < len(wanted) and parts[-1] != "**":
         return False
-    pairs = zip(parts, wanted, strict=False)
     return all(
-        part in {"*", "**"} or part.startswith("{") or want.startswith("{") or part == want
-        for part, want in pairs
+        part == want or any(text.startswith(("*", "{")) for text in (part, want))
+        for part, want in zip(parts, wanted, strict=False)
     )
 
 
@@ -61,7 +60,8 @@ def path_pattern(path: str) -> str:
     if not path.startswith("/"):
         raise ValueError(f'the path "{path}" must begin with "/"')
     rest = path.endswith("/**")
-    segments = (path.removesuffix("/**").rstrip("/") or "/").split("/")[1:]
+    path = path.removesuffix("/**").rstrip("/") or ("" if rest else "/")
+    segments = path.split("/")[1:]
     names = [segment for segment in segments if segment.startswith("{")]
     if len(names) != len(set(names)):
         raise ValueError(f'the path "{path}" uses a name twice')
