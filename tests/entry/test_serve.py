@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import httpx
@@ -127,3 +128,19 @@ def test_a_broken_tenant_keeps_nobody_else_from_being_served(
         assert (
             httpx.get(gateway.url + APPOINTMENTS, headers=KEY, trust_env=False).status_code == 200
         )
+
+
+def test_the_version_is_said() -> None:
+    """`fairuse --version` names the installed version."""
+    outcome = run("--version")
+    assert (outcome.returncode, outcome.stdout) == (0, f"fairuse {version('fairuse')}\n")
+
+
+def test_a_broken_configuration_is_listed(tmp_path: Path) -> None:
+    """A gateway with a broken policy does not start, and says everything that is wrong with it."""
+    config = write_config(tmp_path)
+    (config / "policies/booking.toml").write_text('title = ""\n')
+    outcome = run("serve", "--config", str(config))
+    assert outcome.returncode == 1
+    assert outcome.stderr.splitlines()[-1] == "3 findings"
+    assert "policies/booking.toml: limits: is missing" in outcome.stderr
