@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,6 +61,7 @@ def demo() -> Iterator[list[str]]:
         assert process.wait(30) == 0
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl: apt-get install curl")
 def test_the_three_lines_work(demo: list[str]) -> None:
     """The curl lines that the demo prints do what it says: allowed, refused, usage."""
     allowed, refused, usage = (line for line in demo if line.startswith("curl "))

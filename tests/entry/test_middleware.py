@@ -64,16 +64,47 @@ async def test_it_starts_before_the_app_and_stops_after_it(config: Path) -> None
     assert fair.service.pipeline is None
 
 
-@pytest.mark.parametrize("part", ["startup", "shutdown"])
-async def test_an_app_that_fails_to_start_or_stop_stops_the_service(
-    config: Path, part: str
-) -> None:
+async def test_an_app_that_fails_to_stop_stops_the_service(config: Path) -> None:
     """An app's own failure reaches the server, and leaves no ledger open behind it."""
-    fair = FairUse(Living(fail=part), config)
-    with pytest.raises(RuntimeError, match=part):
+    fair = FairUse(Living(fail="shutdown"), config)
+    with pytest.raises(RuntimeError, match="shutdown"):
         await lifespan(fair)
     assert fair.service.pipeline is None
     assert await lifespan(FairUse(Living(), config)) == COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("says", "heard"),
+    [
+        (["startup.complete"], ["startup.complete", "shutdown.complete"]),
+        (["startup.failed"], ["startup.failed"]),
+        (["startup.complete", "shutdown.failed"], ["startup.complete", "shutdown.failed"]),
+        ([], ["startup.complete", "shutdown.complete"]),
+    ],
+    ids=["returns early", "fails to start", "fails to stop", "says nothing"],
+)
+async def test_the_service_stops_whatever_the_app_says(
+    config: Path, says: list[str], heard: list[str]
+) -> None:
+    """However an app lives its lifespan, the server hears an end and the service is stopped."""
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        for part in says:
+            if not part.startswith("shutdown"):
+                await receive()
+            await send({"type": f"lifespan.{part}"})
+
+    fair = FairUse(app, config)
+    assert [message["type"] for message in await lifespan(fair)] == [f"lifespan.{h}" for h in heard]
+    assert fair.service.pipeline is None
+
+
+async def test_an_app_that_raises_at_its_start_is_lived_through(
+    config: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An app that raises without an answer knows no lifespan, as servers take it; it is logged."""
+    assert await lifespan(FairUse(Living(fail="startup"), config)) == COMPLETE
+    assert "'app.knows_no_lifespan'" in caplog.text
 
 
 async def test_an_app_without_a_lifespan_is_lived_through(config: Path) -> None:

@@ -150,6 +150,19 @@ async def test_a_swapped_link_is_noticed(tmp_path: Path, monkeypatch: pytest.Mon
     assert set(configuration.current.accounts) <= {"old", "new"}
 
 
+async def test_what_changed_before_the_watch_began_is_noticed(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An edit made while the gateway was starting is taken up without another one."""
+    monkeypatch.setattr(reloading, "LOOK_ANYWAY_MILLISECONDS", 50)
+    configuration = Configuration(config)
+    configuration.load()
+    (config / "tenants/new.toml").write_text(tenant("new", "key-of-new"))
+    async with watching(configuration, monkeypatch) as reloaded, asyncio.timeout(20):
+        await reloaded.wait()
+    assert "new" in configuration.current.accounts
+
+
 async def test_only_the_configuration_counts_as_a_change(config: Path) -> None:
     """A ledger that lies in the folder changes all the time, and changes nothing."""
     configuration = Configuration(config)

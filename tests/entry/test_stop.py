@@ -134,6 +134,33 @@ async def test_a_cancelled_journal_writes_first(tmp_path: Path, clock: ManualClo
     await ledger.close()
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_write_that_is_cancelled_is_through_before_the_journal_ends(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    """S15: cancelling the journal in the middle of a write neither loses nor doubles a unit."""
+    ledger = await Ledger.open(f"sqlite:///{tmp_path}/fairuse.db")
+    journal, write, begun = Journal(), ledger.write, asyncio.Event()
+    failures = iter([LedgerError("busy")] if fails else [])
+
+    async def slow(batch: Any) -> None:
+        begun.set()
+        await asyncio.sleep(0)
+        for failure in failures:
+            raise failure
+        await write(batch)
+
+    monkeypatch.setattr(ledger, "write", slow)
+    journal.note_usage("anna", "", "m", 2, clock.wall)
+    running = asyncio.create_task(journal.run(ledger, clock))
+    await begun.wait()
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert list((await ledger.usage("anna")).values()) == [2]
+    await ledger.close()
+
+
 async def test_a_usage_page_does_without_a_ledger_that_fails(
     config: Path, recorder: Recorder, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

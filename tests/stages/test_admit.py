@@ -31,6 +31,8 @@ AMBIGUOUS: dict[str, tuple[Headers, dict[str, Any]]] = {
     "HTTP-22 double slash": ([], {"raw_path": b"//locations/a"}),
     "HTTP-22 dots": ([], {"raw_path": b"/locations/../admin"}),
     "HTTP-22 encoded dots": ([], {"raw_path": b"/locations/%2E%2e/admin"}),
+    "HTTP-22 dots with a parameter": ([], {"raw_path": b"/x/..;/locations/c/appointments"}),
+    "HTTP-22 encoded dots, a parameter": ([], {"raw_path": b"/x/%2e%2e%3Ba=1/locations/c"}),
     "HTTP-22 dots at the end": ([], {"raw_path": b"/locations/.."}),
     "HTTP-23 no slash in front": ([], {"raw_path": b"*", "path": "*"}),
     "F-7 NUL in the path": ([], {"raw_path": b"/a%00b"}),

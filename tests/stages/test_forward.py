@@ -12,12 +12,23 @@ import httpx
 import pytest
 from tests.support import APPOINTMENTS, DENTIST, SALON, Recorder, Served, front, write_config
 
+from fairuse import Gateway
+from fairuse.base.errors import (
+    UpstreamBusy,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from fairuse.stages.forward import ToUpstream
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
     from tests.support import Front
+
+    from fairuse.base.clock import ManualClock
 
 KEY = f"Host: api.example\r\nX-API-Key: {SALON}\r\n"
 HEAD = f"{KEY}Connection: close\r\n"
@@ -270,6 +281,52 @@ def test_hanging_up_early_is_no_way_to_use_the_api_uncounted(tmp_path: Path) -> 
         usage = gateway.usage()
     assert gate.ended == ["answered"]
     assert usage["limits"][0]["used"] == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("error", "counted"),
+    [(UpstreamUnreachable, []), (UpstreamBusy, []), (UpstreamTimeout, ["appointments-burst"])],
+)
+async def test_a_client_that_left_pays_for_nothing_the_upstream_never_got(
+    config: Path, clock: ManualClock, error: type[UpstreamError], counted: list[str]
+) -> None:
+    """F-47: a request that never reached the upstream is given back, whoever left first."""
+    gone = asyncio.Event()
+
+    class Away:
+        async def send(self, *_: Any) -> None:
+            await gone.wait()
+            for _turn in range(5):
+                await asyncio.sleep(0)
+            raise error
+
+    async def receive() -> Message:
+        gone.set()
+        return {"type": "http.disconnect"}
+
+    gateway = Gateway(config, clock=clock, access_stream=None)
+    gateway.service._forward = ToUpstream(Away())  # type: ignore[arg-type]
+    pipeline = await gateway.service.start()
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": APPOINTMENTS,
+        "raw_path": APPOINTMENTS.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"a"), (b"x-api-key", SALON.encode())],
+        "client": ("203.0.113.9", 1),
+    }
+
+    async def send(_message: Message) -> None:
+        return
+
+    await pipeline.handle(scope, receive, send)
+    assert [reading.limit for reading in pipeline.counters.read("salon", clock.now())] == counted
+    assert not [task for task in asyncio.all_tasks() if "Event.wait" in repr(task)]
+    await gateway.service.stop()
 
 
 def test_breaking_off_is_no_way_around_a_burst(tmp_path: Path) -> None:

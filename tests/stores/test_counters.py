@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -138,6 +139,17 @@ def test_a_window_lasts_as_long_as_it_was_to_last(counters: Counters, clock: Man
     assert isinstance(take(counters, clock, claim(one, clock)), Receipt)
     moved = replace(one, zone=ZoneInfo("Pacific/Honolulu"))
     assert isinstance(take(counters, clock, claim(moved, clock)), Exceeded)
+
+
+def test_a_longer_window_follows_a_shorter_one(counters: Counters, clock: ManualClock) -> None:
+    """F-35: a zone whose day is longer than the one that just ended begins a window that counts."""
+    clock.wall = datetime(2026, 10, 25, 12, tzinfo=UTC).timestamp()
+    day = replace(limit("l", 2, "calendar day"), zone=ZoneInfo("Africa/Johannesburg"))
+    assert isinstance(take(counters, clock, claim(day, clock)), Receipt)
+    clock.wall = datetime(2026, 10, 25, 22, 30, tzinfo=UTC).timestamp()
+    moved = replace(day, zone=ZoneInfo("Europe/Amsterdam"))
+    kinds = [type(take(counters, clock, claim(moved, clock))) for _ in range(4)]
+    assert kinds == [Receipt, Receipt, Exceeded, Exceeded]
 
 
 def test_a_receipt_is_settled_once(counters: Counters, clock: ManualClock) -> None:

@@ -93,6 +93,8 @@ class AccessLog:
         self._stream = stream
         self._waiting: deque[RequestLine] = deque()
         self._batch: list[RequestLine] = []
+        self._unflushed = 0
+        self._failing = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
         self._dropped = 0
@@ -107,7 +109,8 @@ class AccessLog:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(CLOSE_SECONDS)
-        if lost := len(self._waiting) + len(self._batch) + self._dropped:
+        waiting = len(self._waiting) + len(self._batch) + self._unflushed
+        if lost := waiting + self._dropped:
             logger(__name__).error("request_log.lost", lines=lost)
 
     def record(self, line: RequestLine) -> None:
@@ -126,16 +129,24 @@ class AccessLog:
             try:
                 self._flush()
             except Exception as error:  # noqa: BLE001  a stream that fails must not end the log
-                logger(__name__).error("request_log.failed", reason=repr(error))
+                if not self._failing:
+                    logger(__name__).error("request_log.failed", reason=repr(error))
+                self._failing = True
 
     def _flush(self) -> None:
         """Write what waits now; what could not be written goes on waiting."""
-        while self._stream is not None and (self._waiting or self._batch):
+        while self._stream is not None and (self._waiting or self._batch or self._unflushed):
             while self._waiting and len(self._batch) < MAX_WAITING_LINES:
                 self._batch.append(self._waiting.popleft())
-            self._stream.write("".join(map(render, self._batch)))
+            if self._batch:
+                self._stream.write("".join(map(render, self._batch)))
+                self._unflushed += len(self._batch)
+                self._batch.clear()
             self._stream.flush()
-            self._batch.clear()
+            self._unflushed = 0
+        if self._failing:
+            self._failing = False
+            logger(__name__).info("request_log.recovered")
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             logger(__name__).error("request_log.dropped", lines=dropped)

@@ -139,7 +139,7 @@ class Upstream:
 
     async def close(self) -> None:
         """Close every connection."""
-        await asyncio.gather(*self._abandoned)
+        await asyncio.gather(*self._abandoned, return_exceptions=True)
         await self._transport.aclose()
 
     async def _wait_for_turn(self) -> None:

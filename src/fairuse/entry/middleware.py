@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairuse.base.errors import FairUseError
+from fairuse.base.log import logger
 from fairuse.entry.lifecycle import Service
 from fairuse.stages.forward import ToApp
 
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from fairuse.base.clock import Clock
+
+OVER = frozenset(
+    {"lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed"}
+)
+"""What an app says last."""
+
+log = logger(__name__)
 
 
 class FairUse:
@@ -53,42 +61,50 @@ class FairUse:
 
 
 class _Lifespan:
-    """Starts the service before the app, and stops it after the app."""
+    """Starts the service before the app, and stops it after the app, whatever the app does."""
 
     def __init__(self, service: Service, receive: Receive, send: Send) -> None:
         self._service = service
         self._receive = receive
         self._send = send
-        self._answered = False
+        self._said: set[str] = set()
+        self._told: set[str] = set()
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Run the app's lifespan inside the service's."""
-        message = await self._receive()
+        waiting = [await self._receive()]
         try:
             await self._service.start()
         except FairUseError as error:
             await self._send({"type": "lifespan.startup.failed", "message": str(error)})
             return
-        waiting = [message]
 
         async def receive() -> Message:
-            return waiting.pop() if waiting else await self._receive()
+            message = waiting.pop() if waiting else await self._receive()
+            self._told.add(message["type"])
+            return message
 
         try:
             await app(scope, receive, self._forward)
-        except Exception:
-            if not waiting:
+        except Exception as error:
+            if self._said:
                 await self._service.stop()
                 raise
-        if not self._answered:
-            # The app knows no lifespan, so it is lived through without it.
-            await self._send({"type": "lifespan.startup.complete"})
-            await self._receive()
+            log.warning("app.knows_no_lifespan", reason=repr(error))
+        await self._live_on()
+
+    async def _live_on(self) -> None:
+        """Live through what the app left out: all of it, or the time after its start."""
+        if not self._said:
+            await self._forward({"type": "lifespan.startup.complete"})
+        if not self._said & OVER:
+            if "lifespan.shutdown" not in self._told:
+                await self._receive()
             await self._forward({"type": "lifespan.shutdown.complete"})
 
     async def _forward(self, message: Message) -> None:
         """Send on what the app says; stop once it is down."""
-        self._answered = True
-        if message["type"] in {"lifespan.shutdown.complete", "lifespan.startup.failed"}:
+        self._said.add(message["type"])
+        if message["type"] in OVER:
             await self._service.stop()
         await self._send(message)

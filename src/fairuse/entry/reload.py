@@ -12,6 +12,9 @@ from fairuse.base.log import logger
 if TYPE_CHECKING:
     from fairuse.stores.configuration import Configuration
 
+LOOK_ANYWAY_MILLISECONDS = 5_000
+"""For what changed while nobody watched yet, and for file systems that tell nobody."""
+
 READ_AT_START = ("listen", "ledger", "log", "drain")
 
 log = logger(__name__)
@@ -23,11 +26,15 @@ async def watch(configuration: Configuration) -> None:
     Whatever else lies in the folder may change: a ledger does all the time. The files are read in a
     thread, so that requests go on meanwhile.
     """
-    known = configuration.signature()
-    async for _ in awatch(configuration.folder, debounce=200, step=50):
-        found = await asyncio.to_thread(configuration.signature)
-        if found != known:
-            known = found
+    changes = awatch(
+        configuration.folder,
+        debounce=200,
+        step=50,
+        rust_timeout=LOOK_ANYWAY_MILLISECONDS,
+        yield_on_timeout=True,
+    )
+    async for _ in changes:
+        if await asyncio.to_thread(configuration.changed):
             await asyncio.to_thread(reload, configuration)
 
 

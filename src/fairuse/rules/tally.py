@@ -176,13 +176,15 @@ class CalendarTally(Tally):
         if span is None:
             raise ValueError("a calendar tally needs its window")
         latest = self.slots[-1] if self.slots else None
-        if latest and (latest.key >= span.start * 1_000 or at.wall < latest.ends):
+        if latest is not None and at.wall < latest.ends:
             return latest
-        self.slots.clear()
+        key = span.start * 1_000
         if latest is not None:
             latest.over = True
+            key = max(key, latest.key + 1)
+        self.slots.clear()
         self.used = 0
-        slot = Slot(span.start * 1_000, span.start, span.end)
+        slot = Slot(key, span.start, span.end)
         self.slots.append(slot)
         return slot
 

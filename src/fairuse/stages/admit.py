@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fairuse.stores.blocks import Blocks
 
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::\d{1,5})?")
-_TWO_READINGS = re.compile(rb"%2f|%5c|%00|\\|//|/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+_TWO_READINGS = re.compile(rb"%2f|%5c|%00|\\|//|/(?:\.|%2e){1,2}(?:/|;|%3b|$)", re.IGNORECASE)
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f]")
 _NOT_PASSED_ON = frozenset({"CONNECT", "TRACE"})
 

@@ -6,11 +6,15 @@ This is the only stage in which the gateway and the middleware differ.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
-from fairuse.base.errors import GatewayStopping, UpstreamBroken
+from fairuse.base.errors import (
+    GatewayStopping,
+    UpstreamBroken,
+    UpstreamBusy,
+    UpstreamUnreachable,
+)
 from fairuse.base.upstream import Reply, Timeouts, Upstream
 from fairuse.rules.exchange import CLIENT_GONE
 from fairuse.rules.forwarding import has_body, request_headers, response_headers
@@ -92,6 +96,7 @@ class ToUpstream:
                     await _first(relay, asyncio.create_task(head.wait()))
         except asyncio.CancelledError:
             # Only the server cancels a request, when its time to drain is over.
+            exchange.fault = None
             raise GatewayStopping("the time to drain is over") from None
         finally:
             relay.cancel()
@@ -100,8 +105,10 @@ class ToUpstream:
         if not relay.cancelled() and (error := relay.exception()):
             if isinstance(error, ClientGone):
                 exchange.fault = CLIENT_GONE
-            else:
-                raise error
+                return
+            if isinstance(error, UpstreamUnreachable | UpstreamBusy):
+                exchange.fault = None  # it never got there, whoever left first
+            raise error
 
     async def _relay(
         self,
@@ -163,10 +170,12 @@ class _RequestBody:
 
 
 async def _first(*tasks: asyncio.Task[Any]) -> None:
-    with suppress(Exception):
+    """Wait for one of the tasks; the others but the first are cancelled."""
+    try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks[1:]:
-        task.cancel()
+    finally:
+        for task in tasks[1:]:
+            task.cancel()
 
 
 async def _pass_back(reply: Reply, send: Send) -> None:

@@ -40,6 +40,7 @@ class Configuration:
         self._tenants: dict[str, Tenant] = {}
         self._terms: dict[str, Terms] = {}
         self._current: Config | None = None
+        self._read_as: frozenset[tuple[object, ...]] = frozenset()
 
     @property
     def current(self) -> Config:
@@ -60,8 +61,13 @@ class Configuration:
             raise ConfigurationError(shared)
         return self.current
 
+    def changed(self) -> bool:
+        """Say whether a file changed since it was read."""
+        return self.signature() != self._read_as
+
     def reload(self) -> list[Finding]:
         """Read the folder again, put in force what is good, and give what is not."""
+        self._read_as = self.signature()
         self.findings = []
         settings = self._read("gateway.toml", Settings)
         self._settings = settings or self._settings

@@ -77,13 +77,23 @@ class Journal:
         if not (slots or usage or blocks):
             return True
         self._slots, self._usage, self._blocks = {}, Counter(), []
-        rows = [_row(tally, slot, at) for slot, tally in slots.items()]
+        batch = Batch(
+            [_row(tally, slot, at) for slot, tally in slots.items()], [*usage.items()], blocks
+        )
+        writing = asyncio.create_task(ledger.write(batch))
         try:
-            await ledger.write(Batch(rows, list(usage.items()), blocks))
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            # Whoever cancels this waits until the write is through, one way or the other.
+            await asyncio.wait((writing,))
+            if writing.cancelled():
+                # It may have been committed; slots and blocks can be written twice, usage can't.
+                self._put_back(slots, Counter(), blocks)
+            elif writing.exception():
+                self._put_back(slots, usage, blocks)
+            raise
         except Exception as error:  # noqa: BLE001  whatever it is, nothing gathered may be lost
-            self._slots = slots | self._slots
-            self._usage = usage + self._usage
-            self._blocks = blocks + self._blocks
+            self._put_back(slots, usage, blocks)
             if not self._failing:
                 log.error("ledger.write_failed", reason=repr(error))
             self._failing = True
@@ -92,6 +102,13 @@ class Journal:
             log.info("ledger.write_recovered")
         self._failing = False
         return True
+
+    def _put_back(
+        self, slots: dict[Slot, Tally], usage: Counter[UsageKey], blocks: list[Block]
+    ) -> None:
+        self._slots = slots | self._slots
+        self._usage = usage + self._usage
+        self._blocks = blocks + self._blocks
 
 
 def _row(tally: Tally, slot: Slot, at: Instant) -> SlotRow:
