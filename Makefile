@@ -24,7 +24,7 @@ check: $(READY)
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
 
 bench: $(READY)
-	$(BIN)/python -m bench $(BENCH)
+	@$(BIN)/python -m bench $(BENCH)
 
 docs: $(READY)
 	$(BIN)/mkdocs build --strict --quiet
