@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from fairuse.base.errors import LedgerError, UpstreamError
 from fairuse.base.keys import new_request_id
 from fairuse.base.log import RequestLine, cut, logger
+from fairuse.base.texts import preferred
 from fairuse.rules.blocks import Block
 from fairuse.rules.exchange import Exchange
 from fairuse.rules.refusal import Reader, Refusal
@@ -221,10 +222,12 @@ _JSON = (b"content-type", b"application/json")
 
 
 def _reader(exchange: Exchange, config: Config) -> Reader:
-    subject = exchange.subject
+    """Find out who reads a refusal: the caller's language comes first, then the tenant's."""
+    terms = exchange.subject.terms if exchange.subject else None
+    wanted = (exchange.header(b"accept-language") or b"").decode("latin-1")
     return Reader(
-        language=exchange.language,
-        zone=subject.terms.zone if subject else UTC,
+        language=preferred(wanted, terms.language if terms else "en"),
+        zone=terms.zone if terms else UTC,
         contact=config.settings.contact,
         request_id=exchange.request_id,
     )

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
+async def disk_full(*_: Any) -> None:
+    """Fail, as a ledger does that can't be written or read."""
+    raise LedgerError("disk full")
+
+
 async def test_what_is_noted_during_the_last_write_is_written_too(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,12 +80,8 @@ async def test_what_is_lost_is_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """F-41: a stop while the ledger can't be written says what it could not write."""
-
-    async def failing(*_: Any) -> None:
-        raise LedgerError("disk full")
-
     async with mounted(config, recorder, clock) as fair:
-        monkeypatch.setattr(fair.service.ledger, "write", failing)
+        monkeypatch.setattr(fair.service.ledger, "write", disk_full)
         await call(fair)
     assert "'ledger.lost'" in caplog.text
 
@@ -107,11 +108,8 @@ async def test_a_block_nobody_was_told_of_is_told_at_the_next_start(
     """A16, S15: a block whose notice could not be written is told after the restart, once."""
     monkeypatch.setattr(lifecycle, "TELL_SECONDS", 0.01)
 
-    async def failing(*_: Any) -> None:
-        raise LedgerError("disk full")
-
     async with mounted(config, recorder, clock) as fair:
-        monkeypatch.setattr(fair.service.ledger, "write_notice", failing)
+        monkeypatch.setattr(fair.service.ledger, "write_notice", disk_full)
         for _ in range(80):
             await call(fair)
     assert "'notices.waiting'" in caplog.text
@@ -165,12 +163,8 @@ async def test_a_usage_page_does_without_a_ledger_that_fails(
     config: Path, recorder: Recorder, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F-41: while cases and notices can't be read, the usage is shown without them."""
-
-    async def failing(*_: Any) -> None:
-        raise LedgerError("disk full")
-
     async with mounted(config, recorder, clock) as fair:
-        monkeypatch.setattr(fair.service.ledger, "notices", failing)
+        monkeypatch.setattr(fair.service.ledger, "notices", disk_full)
         usage = (await call(fair, "GET", "/fairuse/usage")).json()
     assert (usage["cases"], usage["notices"]) == (None, None)
     assert usage["limits"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairuse.rules.durations import SECONDS, parse_duration
+from fairuse.rules.durations import LENGTHS, parse_duration
 
 SPANS = {
     "1 second": 1,
@@ -42,7 +42,7 @@ def test_what_is_no_span(text: str) -> None:
     )
 
 
-@given(st.integers(1, 999_999_999), st.sampled_from(sorted(SECONDS)), st.sampled_from(["", "s"]))
+@given(st.integers(1, 999_999_999), st.sampled_from(sorted(LENGTHS)), st.sampled_from(["", "s"]))
 def test_every_span_is_its_units(count: int, unit: str, plural: str) -> None:
     """A span is its count times its unit, exactly."""
-    assert parse_duration(f"{count} {unit}{plural}") == count * SECONDS[unit]
+    assert parse_duration(f"{count} {unit}{plural}") == count * LENGTHS[unit]

@@ -22,7 +22,7 @@ def test_an_exchange_begins_with_the_request() -> None:
     """At first only the request is known; all that the stages find out is empty."""
     exchange = _exchange()
     assert (exchange.method, exchange.path, exchange.peer) == ("POST", "/a", "::1")
-    assert (exchange.at, exchange.request_id, exchange.language) == (AT, "id-1", "en")
+    assert (exchange.at, exchange.request_id) == (AT, "id-1")
     found = (exchange.address, exchange.subject, exchange.status, exchange.rule, exchange.fault)
     assert (found, exchange.meters) == ((None,) * 5, ())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,11 +11,13 @@ from hypothesis import strategies as st
 from fairuse.rules.forwarding import (
     HOP_BY_HOP,
     NOT_SENT_ON,
-    Headers,
     has_body,
     request_headers,
     response_headers,
 )
+
+if TYPE_CHECKING:
+    from fairuse.base.wire import Headers
 
 OURS: Headers = [(b"x-forwarded-for", b"203.0.113.9"), (b"x-fairuse-account", b"salon")]
 NAMES = [b"accept", b"cookie", b"host", b"set-cookie", b"x-a", b"x-b", b"x_a", b"content-length"]

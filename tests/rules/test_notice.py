@@ -10,7 +10,7 @@ from tests.rules.support import terms
 from fairuse.rules import notice
 
 if TYPE_CHECKING:
-    from fairuse.rules.notice import Template
+    from fairuse.rules.notice import Notice
     from fairuse.rules.terms import Terms
 
 Language = Literal["en", "nl", "de"]
@@ -46,7 +46,7 @@ def test_a_notice_in_full() -> None:
 
 @pytest.mark.parametrize("language", get_args(Language))
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
-def test_a_notice_has_no_gaps(template: Template, language: Language) -> None:
+def test_a_notice_has_no_gaps(template: Notice, language: Language) -> None:
     """Every notice is whole in every language."""
     known = terms(language=language)
     written = notice.write(template, known, _words(known))

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from importlib import resources
 from io import BytesIO
-from typing import Literal
 
 from babel import negotiate_locale
 from babel.dates import format_datetime, format_timedelta
@@ -19,17 +18,9 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
+from fairuse.base.spans import SECONDS
+
 LANGUAGES = ("en", "nl", "de")
-Unit = Literal["second", "minute", "hour", "day", "week", "month", "year"]
-_SECONDS: dict[Unit, int] = {
-    "second": 1,
-    "minute": 60,
-    "hour": 3_600,
-    "day": 86_400,
-    "week": 604_800,
-    "month": 30 * 86_400,  # as the rates of `limits` mean it, and Babel
-    "year": 365 * 86_400,
-}
 
 
 @cache
@@ -90,7 +81,7 @@ def iso_time(moment: float, zone: tzinfo) -> str:
 def window_text(window: str, language: str) -> str:
     """Write a window: "calendar month", "1 minute", as the policy file does, in the language."""
     count, _, unit = window.partition(" ")
-    for name, seconds in _SECONDS.items():
+    for name, seconds in SECONDS.items():
         if unit.removesuffix("s") == name and count.isdecimal():
             span = timedelta(seconds=int(count) * seconds)
             return format_timedelta(span, granularity=name, threshold=math.inf, locale=language)

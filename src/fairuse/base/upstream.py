@@ -23,7 +23,7 @@ from fairuse.base.errors import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-Headers = list[tuple[bytes, bytes]]
+    from fairuse.base.wire import Headers
 
 WAIT_SECONDS = 5
 """How long a request may wait for a connection to come free."""

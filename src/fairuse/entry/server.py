@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
-from fairuse.base.log import logger
 from fairuse.entry.gateway import Gateway
 from fairuse.entry.protocol import HttpProtocol
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 BACKLOG = 4_096
 KEEPALIVE_SECONDS = 75
-
-log = logger(__name__)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING
 
 from fairuse.base.errors import LedgerError
 from fairuse.base.log import logger
 from fairuse.base.texts import iso_time
+from fairuse.base.wire import json_bytes
 from fairuse.rules.standing import standing
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ class UsagePage:
         body = {
             "account": subject.account,
             "tenant": terms.tenant,
-            "state": "active",
             "policy": terms.policy,
             "timezone": terms.zone.key,
             "at": iso_time(at.wall, terms.zone),
@@ -57,8 +56,7 @@ class UsagePage:
             ],
             **await self._told(subject),
         }
-        text = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
-        await answer.whole(200, [(b"content-type", b"application/json")], text)
+        await answer.whole(200, [(b"content-type", b"application/json")], json_bytes(body))
 
     async def _told(self, subject: Subject) -> Json:
         """Give the account's cases and notices, or None for both while they can't be read."""

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 
-SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+from fairuse.base.spans import SECONDS
 
-_SPAN = re.compile(r"([0-9]{1,9}) (second|minute|hour|day|week)s?")
+LENGTHS: dict[str, int] = {
+    unit: seconds for unit, seconds in SECONDS.items() if unit not in {"month", "year"}
+}
+"""The units that always have the same length; months and years are calendar windows."""
+
+_SPAN = re.compile(rf"([0-9]{{1,9}}) ({'|'.join(LENGTHS)})s?")
 
 
 def parse_duration(text: str) -> int:
@@ -14,4 +19,4 @@ def parse_duration(text: str) -> int:
     found = _SPAN.fullmatch(text)
     if not found or int(found[1]) == 0:
         raise ValueError(f'"{text}" is no span of time; write it like "15 minutes" or "24 hours"')
-    return int(found[1]) * SECONDS[found[2]]
+    return int(found[1]) * LENGTHS[found[2]]

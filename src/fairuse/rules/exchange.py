@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from fairuse.base.address import Address
     from fairuse.base.instant import Instant
+    from fairuse.base.wire import Headers
     from fairuse.rules.terms import Terms
 
 
@@ -36,7 +37,6 @@ class Exchange:
         "at",
         "fault",
         "headers",
-        "language",
         "meters",
         "method",
         "path",
@@ -54,12 +54,11 @@ class Exchange:
         self.request_id = request_id
         self.method: str = scope.get("method", "GET")
         self.path = canonical(_route_path(scope))
-        self.headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self.headers: Headers = scope["headers"]
         client = scope.get("client")
         self.peer: str | None = client[0] if client else None
         self.address: Address | None = None
         self.subject: Subject | None = None
-        self.language = "en"
         self.status: int | None = None
         self.rule: str | None = None
         self.meters: tuple[str, ...] = ()

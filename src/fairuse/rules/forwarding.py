@@ -8,9 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-Headers = list[tuple[bytes, bytes]]
+    from fairuse.base.wire import Headers
 
 HOP_BY_HOP = frozenset(
     {
@@ -84,7 +82,7 @@ def _framing(headers: Headers) -> Headers:
     return []
 
 
-def _named_by_connection(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
+def _named_by_connection(headers: Headers) -> set[bytes]:
     """Give the fields that Connection says are meant for this hop only."""
     return {
         option.strip().lower()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Header = tuple[bytes, bytes]
+    from fairuse.base.wire import Header, Headers
 
 
 class HardLimit(NamedTuple):
@@ -25,7 +25,7 @@ class HardLimit(NamedTuple):
     resets_in: float
 
 
-def rate_limit_headers(limits: Sequence[HardLimit]) -> list[Header]:
+def rate_limit_headers(limits: Sequence[HardLimit]) -> Headers:
     """Write both fields; nothing where no hard limit applies."""
     if not limits:
         return []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from ipaddress import ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
+from fairuse.base.address import parse_network
 from fairuse.rules.durations import parse_duration
 from fairuse.rules.nearest import suggestion
 
@@ -53,7 +53,7 @@ def _name(text: str) -> str:
 
 def _network(text: str) -> str:
     try:
-        ip_network(text, strict=False)
+        parse_network(text)
     except ValueError:
         raise ValueError(f'"{text}" is no address and no network') from None
     return text

@@ -13,14 +13,7 @@ if TYPE_CHECKING:
 
 
 class Notice(NamedTuple):
-    """A notice ready to be read."""
-
-    subject: str
-    body: str
-
-
-class Template(NamedTuple):
-    """A notice with gaps, in English."""
+    """A notice: in English with gaps, or written for its reader."""
 
     subject: str
     body: str
@@ -31,7 +24,7 @@ def _(text: str) -> str:
     return text
 
 
-OVER_LIMIT = Template(
+OVER_LIMIT = Notice(
     _("Your use is above the agreed amount: {rule}"),
     _(
         "Account {account}{where} used {used} of {amount} ({unit}) in this {window}.\n"
@@ -43,7 +36,7 @@ OVER_LIMIT = Template(
         "The count starts again on {resets}. You can follow it at {usage}."
     ),
 )
-BLOCKED = Template(
+BLOCKED = Notice(
     _("An address is blocked for a while: {rule}"),
     _(
         "Requests for account {account} from the address {address} went on after repeated"
@@ -55,7 +48,7 @@ BLOCKED = Template(
 )
 
 
-def write(template: Template, terms: Terms, words: Mapping[str, str]) -> Notice:
+def write(template: Notice, terms: Terms, words: Mapping[str, str]) -> Notice:
     """Fill in a template in the tenant's language."""
     return Notice(
         translate(terms.language, template.subject).format_map(words),

@@ -6,13 +6,13 @@ draft-ietf-httpapi-ratelimit-headers-11 where one fits, `about:blank` elsewhere.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.texts import iso_time, local_time, number, translate, window_text
+from fairuse.base.wire import json_bytes
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -192,8 +192,7 @@ def problem_body(refusal: Refusal, reader: Reader) -> bytes:
     if refusal.until is not None:
         body["until"] = iso_time(math.ceil(refusal.until), reader.zone)
     body |= {"contact": reader.contact, "usage": USAGE_PATH}
-    # A lone surrogate, from a path that is no UTF-8, becomes its JSON escape.
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return json_bytes(body)
 
 
 def _words(refusal: Refusal, reader: Reader) -> dict[str, str]:

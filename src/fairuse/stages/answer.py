@@ -7,7 +7,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from fairuse.rules.forwarding import has_body
-from fairuse.rules.headers import Header, rate_limit_headers, retry_after
+from fairuse.rules.headers import rate_limit_headers, retry_after
 from fairuse.rules.refusal import problem_body
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Message, Receive, Send
 
+    from fairuse.base.wire import Header, Headers
     from fairuse.rules.exchange import Exchange
     from fairuse.rules.headers import HardLimit
     from fairuse.rules.refusal import Reader, Refusal
@@ -36,7 +37,7 @@ class Answer:
         self._exchange = exchange
         self._send = send
         self._dated = dated
-        self.headers: list[Header] = [(b"x-request-id", exchange.request_id.encode())]
+        self.headers: Headers = [(b"x-request-id", exchange.request_id.encode())]
         self.started = False
         self.sent_bytes = 0
 
@@ -92,7 +93,7 @@ class Answer:
         return {"type": "http.response.start", "status": status, "headers": whole}
 
 
-def _headers_of(refusal: Refusal, exchange: Exchange) -> list[Header]:
+def _headers_of(refusal: Refusal, exchange: Exchange) -> Headers:
     headers = []
     if refusal.until is not None:
         headers.append(retry_after(refusal.until - exchange.at.wall))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Send
 
+    from fairuse.base.wire import Headers
     from fairuse.rules.config import Config
     from fairuse.rules.exchange import Exchange
 
@@ -192,14 +193,14 @@ def _target(scope: Any) -> bytes:
     return path + b"?" + query if query else path
 
 
-def _request_headers(exchange: Exchange, config: Config, origin: str) -> list[tuple[bytes, bytes]]:
+def _request_headers(exchange: Exchange, config: Config, origin: str) -> Headers:
     headers = request_headers(exchange.headers, _our_headers(exchange, config))
     if exchange.header(b"host") is None:  # HTTP/1.0 has none, HTTP/1.1 needs one
         headers.insert(0, (b"host", urlsplit(origin).netloc.encode()))
     return headers
 
 
-def _our_headers(exchange: Exchange, config: Config) -> list[tuple[bytes, bytes]]:
+def _our_headers(exchange: Exchange, config: Config) -> Headers:
     """Give the headers that tell the upstream who is asking, and over which hops."""
     proto, host = exchange.scope["scheme"].encode(), exchange.header(b"host")
     if config.resolver.trusts(exchange.peer):

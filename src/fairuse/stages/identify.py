@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.base.keys import bounded, fingerprint, same
-from fairuse.base.texts import preferred
 from fairuse.rules.exchange import Subject
 from fairuse.rules.refusal import Figures, Refusal
 
@@ -25,12 +24,9 @@ def identify(
 ) -> Subject | Refusal:
     """Find out who is asking, and about which location; or give the refusal."""
     address = _address(exchange)
-    wanted = (exchange.header(b"accept-language") or b"").decode("latin-1")
     holder = _holder(exchange, config)
     if holder is None:
-        exchange.language = preferred(wanted, "en")
         return _unknown(exchange, address, config, unknown_callers)
-    exchange.language = preferred(wanted, holder.terms.language)
     location = bounded(config.location_in(exchange.path) or "")
     exchange.subject = Subject(holder.account, location, address, holder.terms)
     return exchange.subject

@@ -13,7 +13,7 @@ from fairuse.rules.refusal import USAGE_PATH
 from fairuse.stores.rows import CaseRow, NoticeRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fairuse.base.instant import Instant
     from fairuse.rules.blocks import Block
@@ -38,19 +38,11 @@ async def notify_over(
         "resets": notices.moment(case.ends_at, terms),
         "usage": USAGE_PATH,
     }
-    text = notices.write(notices.OVER_LIMIT, terms, words)
-    row = NoticeRow(
-        tenant=terms.tenant,
-        account=case.account,
-        rule=case.rule,
-        written_at=case.opened_at,
+    row = _row(notices.OVER_LIMIT, case.rule, case.account, terms, words, case.opened_at)
+    row = row._replace(
         reading=crossing.reading,
         amount=crossing.amount,
         source=limit.amount(case.opened_at).source,
-        language=terms.language,
-        contact=terms.contact,
-        subject=text.subject,
-        body=text.body,
     )
     return await ledger.open_case(case, row)
 
@@ -80,12 +72,24 @@ async def notify_blocked(
         "until": notices.moment(block.ends_at, terms),
         "contact": contact,
     }
-    text = notices.write(notices.BLOCKED, terms, words)
-    row = NoticeRow(
+    await ledger.write_notice(_row(notices.BLOCKED, block.rule, account, terms, words, at.wall))
+
+
+def _row(
+    template: notices.Notice,
+    rule: str,
+    account: str,
+    terms: Terms,
+    words: Mapping[str, str],
+    moment: float,
+) -> NoticeRow:
+    """Write a notice that has no figures of its own."""
+    text = notices.write(template, terms, words)
+    return NoticeRow(
         tenant=terms.tenant,
         account=account,
-        rule=block.rule,
-        written_at=at.wall,
+        rule=rule,
+        written_at=moment,
         reading=0,
         amount=0,
         source="",
@@ -94,4 +98,3 @@ async def notify_blocked(
         subject=text.subject,
         body=text.body,
     )
-    await ledger.write_notice(row)
