@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import itertools
+import re
 import secrets
 import unicodedata
 from hashlib import sha256
@@ -12,6 +13,8 @@ MAX_NAME_BYTES = 128
 """Longer than any identifier seen in booking and document APIs; above it a name is hashed."""
 
 _PREFIX = "sha256:"
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a character, which neither a database nor JSON can carry."""
 _request_numbers = itertools.count(1)
 _process = secrets.token_hex(6)
 
@@ -34,10 +37,11 @@ def new_request_id() -> str:
 def bounded(name: str) -> str:
     """Give a name of bounded length, the same for the same name and no other (F-21)."""
     if name.isascii():
-        encoded = name.encode()
+        encoded, writable = name.encode(), True
     else:
         name = unicodedata.normalize("NFC", name)
         encoded = name.encode("utf-8", "surrogatepass")
-    if len(encoded) <= MAX_NAME_BYTES and not name.startswith(_PREFIX):
+        writable = not _HALF.search(name)
+    if writable and len(encoded) <= MAX_NAME_BYTES and not name.startswith(_PREFIX):
         return name
     return _PREFIX + sha256(encoded).hexdigest()

@@ -10,15 +10,22 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from importlib import resources
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 from babel import negotiate_locale
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations, Translations
 
 from fairuse.base.spans import SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from decimal import Decimal
 
 LANGUAGES = ("en", "nl", "de")
 
@@ -61,9 +68,26 @@ def _by_weight(accept_language: str) -> list[str]:
     return [tag for _, tag in sorted(weighed, key=lambda pair: -pair[0])]
 
 
-def number(value: int, language: str) -> str:
-    """Write a whole number: 5,000 or 5.000."""
-    return format_decimal(value, locale=language)
+def number(value: float | Decimal, language: str) -> str:
+    """Write a number, with all its decimals: 5,000 or 5.000."""
+    return format_decimal(value, locale=language, decimal_quantization=False)
+
+
+def money(value: Decimal, currency: str, language: str) -> str:
+    """Write a price, with all its decimals: €0.05 or 0,05 €."""
+    return format_currency(
+        value, currency, locale=language, currency_digits=False, decimal_quantization=False
+    )
+
+
+def either(texts: Sequence[str], language: str) -> str:
+    """Write a choice: a, b or c."""
+    return format_list(texts, style="or", locale=language)
+
+
+def day_text(day: date, language: str) -> str:
+    """Write a day as people of the language do: 1 januari 2014."""
+    return format_date(day, "long", locale=language)
 
 
 def local_time(moment: float, zone: tzinfo, language: str) -> str:

@@ -7,28 +7,56 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.address import AddressResolver, Networks, parse_network
-from fairuse.rules.nearest import suggestion
-from fairuse.rules.routes import can_carry, path_pattern
+from fairuse.rules.routes import path_pattern
+from fairuse.rules.terms import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
+    from fairuse.rules.agreed import History
     from fairuse.rules.policy import Policy
     from fairuse.rules.settings import Settings
     from fairuse.rules.tenant import Tenant
-    from fairuse.rules.terms import Terms
 
 
 INDEXED = len("sha256:") + 16
 """How much of a fingerprint the look-up uses: 64 bits, too many for two keys to share."""
 
 
+class Contract(NamedTuple):
+    """A tenant, and the policy that applies to it."""
+
+    tenant: Tenant
+    policy: Policy
+
+
 class KeyHolder(NamedTuple):
-    """Whom an API key belongs to: its own fingerprint, the account, the tenant's terms."""
+    """Whom an API key belongs to: its own fingerprint, the account, the account's terms."""
 
     fingerprint: str
     account: str
     terms: Terms
+
+
+class Sender(NamedTuple):
+    """Who may report usage: the fingerprint of its key, and its name."""
+
+    fingerprint: str
+    name: str
+
+
+def accounts_of(name: str, tenant: Tenant) -> list[str]:
+    """Give a tenant's accounts; who has no keys has one account, with the tenant's name."""
+    return sorted(set(tenant.keys.values())) or [name]
+
+
+def _terms(
+    name: str, account: str, contract: Contract, history: History, before: Config | None
+) -> Terms:
+    known = before.accounts.get(account) if before is not None else None
+    if known is not None and known.tenant == name and known.agreement.is_of(*contract, history):
+        return known
+    return Terms(name, account, *contract, history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,38 +64,52 @@ class Config:
     """Everything the way needs to know; immutable."""
 
     settings: Settings
-    terms: Mapping[str, Terms]
-    keys: Mapping[str, KeyHolder]
+    tenants: int
     accounts: Mapping[str, Terms]
+    keys: Mapping[str, KeyHolder]
+    senders: Mapping[str, Sender]
     resolver: AddressResolver
     never_block: Networks
     key_header: bytes
+    user_header: bytes | None
     location: re.Pattern[str] | None
 
     @classmethod
     def assemble(
-        cls, settings: Settings, terms: Mapping[str, Terms], tenants: Mapping[str, Tenant]
+        cls,
+        settings: Settings,
+        contracts: Mapping[str, Contract],
+        history: History,
+        before: Config | None = None,
     ) -> Config:
-        """Put the parts together; every tenant has its terms."""
-        addresses = settings.addresses
+        """Put the parts together; terms that did not change since before are taken over."""
+        addresses, identity = settings.addresses, settings.identity
+        accounts = {
+            account: _terms(name, account, contract, history, before)
+            for name, contract in contracts.items()
+            for account in accounts_of(name, contract.tenant)
+        }
         holders = [
-            KeyHolder(key, account, terms[name])
-            for name, tenant in tenants.items()
-            for key, account in tenant.keys.items()
+            KeyHolder(key, account, accounts[account])
+            for contract in contracts.values()
+            for key, account in contract.tenant.keys.items()
         ]
-        location = settings.identity.location
         proxies = [parse_network(text) for text in addresses.trusted_proxies]
         allowed = [parse_network(text) for text in addresses.never_block]
         return cls(
             settings=settings,
-            terms=terms,
+            tenants=len(contracts),
+            accounts=accounts,
             keys={holder.fingerprint[:INDEXED]: holder for holder in holders},
-            accounts={holder.account: holder.terms for holder in holders},
+            senders={
+                key[:INDEXED]: Sender(key, name) for key, name in settings.events.keys.items()
+            },
             resolver=AddressResolver(proxies, addresses.header),
             never_block=Networks([*allowed, *proxies]),
-            key_header=settings.identity.key_header.encode(),
-            location=re.compile(path_pattern(location) + "(?:/.*)?", re.IGNORECASE)
-            if location
+            key_header=identity.key_header.encode(),
+            user_header=identity.user_header.encode() if identity.user_header else None,
+            location=re.compile(path_pattern(identity.location) + "(?:/.*)?", re.IGNORECASE)
+            if identity.location
             else None,
         )
 
@@ -78,52 +120,11 @@ class Config:
         """
         return self.keys.get(fingerprint[:INDEXED])
 
+    def sender_of(self, fingerprint: str) -> Sender | None:
+        """Find who reports usage with a key, in the same way."""
+        return self.senders.get(fingerprint[:INDEXED])
+
     def location_in(self, path: str) -> str | None:
         """Give the location a path is about, as the path writes it."""
         found = self.location.fullmatch(path) if self.location else None
         return found["location"] if found else None
-
-
-def policy_problems(policy: Policy, location: str | None) -> Iterator[tuple[str, str]]:
-    """Give what is wrong between the parts of a policy: the key, and why.
-
-    `location` is where the settings say that a path names its location.
-    """
-    for name, limit in policy.limits.items():
-        if limit.meter not in policy.meters:
-            yield f"limits.{name}.meter", unknown("meter", limit.meter, policy.meters)
-        elif "location" in limit.scope and location:
-            routes = policy.meters[limit.meter].count
-            if not any(can_carry(route, location) for route in routes):
-                yield (
-                    f"limits.{name}.scope",
-                    f'no route of "{limit.meter}" names a location as identity.location'
-                    f' in gateway.toml does ("{location}")',
-                )
-        if limit.then and "block address" not in policy.emergency.allowed:
-            yield (
-                f"limits.{name}.then",
-                'blocks an address without notice, so [emergency] must allow "block address"',
-            )
-
-
-def tenant_problems(
-    tenant: Tenant, policies: Mapping[str, Policy | None]
-) -> Iterator[tuple[str, str]]:
-    """Give what is wrong between a tenant and the policies: the key, and why.
-
-    A policy that is None exists and is broken, which is said of its own file and not here.
-    """
-    if tenant.policy not in policies:
-        yield "policy", unknown("policy", tenant.policy, policies)
-    policy = policies.get(tenant.policy)
-    if policy is None:
-        return
-    for name in tenant.override:
-        if name not in policy.limits:
-            yield f"override.{name}", unknown("limit", name, policy.limits)
-
-
-def unknown(kind: str, name: str, known: Mapping[str, object]) -> str:
-    """Say that a name is unknown, and which one was probably meant."""
-    return f'there is no {kind} "{name}"{suggestion(name, known)}'

@@ -1,4 +1,4 @@
-"""Spans of time as a contract writes them: "15 minutes", "24 hours", "14 days"."""
+"""Spans of time as a contract writes them: "15 minutes", "24 hours", "14 days", "12 months"."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ LENGTHS: dict[str, int] = {
 """The units that always have the same length; months and years are calendar windows."""
 
 _SPAN = re.compile(rf"([0-9]{{1,9}}) ({'|'.join(LENGTHS)})s?")
+_MONTHS = re.compile(r"([0-9]{1,3}) months?")
 
 
 def parse_duration(text: str) -> int:
@@ -20,3 +21,11 @@ def parse_duration(text: str) -> int:
     if not found or int(found[1]) == 0:
         raise ValueError(f'"{text}" is no span of time; write it like "15 minutes" or "24 hours"')
     return int(found[1]) * LENGTHS[found[2]]
+
+
+def parse_months(value: object) -> int:
+    """Read a number of calendar months. Raises ValueError for anything but a positive one."""
+    found = _MONTHS.fullmatch(value) if isinstance(value, str) else None
+    if not found or int(found[1]) == 0:
+        raise ValueError(f'{value!r} is no number of months; write it like "12 months"')
+    return int(found[1])

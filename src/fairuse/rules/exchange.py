@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from fairuse.rules.routes import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import MutableMapping, Sequence
     from typing import Any
 
     from fairuse.base.address import Address
     from fairuse.base.instant import Instant
-    from fairuse.base.wire import Headers
-    from fairuse.rules.terms import Terms
+    from fairuse.base.jsonfield import EventStreamField, JsonField
+    from fairuse.base.wire import Header, Headers
+    from fairuse.rules.terms import MeterTerms, Terms
 
 
 CLIENT_GONE = "client-gone"
@@ -25,8 +26,27 @@ class Subject(NamedTuple):
 
     account: str
     location: str
+    user: str
     address: Address
     terms: Terms
+
+
+class Movement:
+    """A meter that a request moves, with what is known of by how much.
+
+    `told` is what the request said the cost is, `reader` looks for it in the answer's body;
+    `accrued` are the units that were counted already while the request was open.
+    """
+
+    __slots__ = ("accrued", "item", "meter", "reader", "releases", "told")
+
+    def __init__(self, meter: MeterTerms, item: str, *, releases: bool) -> None:
+        self.meter = meter
+        self.item = item
+        self.releases = releases
+        self.told: int | None = None
+        self.reader: JsonField | EventStreamField | None = None
+        self.accrued = 0
 
 
 class Exchange:
@@ -34,16 +54,21 @@ class Exchange:
 
     __slots__ = (
         "address",
+        "answer_headers",
         "at",
+        "counts_bytes",
         "fault",
         "headers",
-        "meters",
         "method",
+        "moves",
         "path",
         "peer",
+        "reads_answer",
+        "received_bytes",
         "request_id",
         "rule",
         "scope",
+        "sent_bytes",
         "status",
         "subject",
     )
@@ -61,7 +86,12 @@ class Exchange:
         self.subject: Subject | None = None
         self.status: int | None = None
         self.rule: str | None = None
-        self.meters: tuple[str, ...] = ()
+        self.moves: list[Movement] = []
+        self.counts_bytes = False
+        self.received_bytes = 0
+        self.sent_bytes = 0
+        self.answer_headers: Sequence[Header] = ()
+        self.reads_answer = False
         self.fault: str | None = None
 
     def header(self, name: bytes) -> bytes | None:

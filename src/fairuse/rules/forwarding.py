@@ -41,10 +41,11 @@ def request_headers(headers: Headers, ours: Headers) -> Headers:
 
     Ours come last, so that no `Connection: x-fairuse-account` can take them away (HTTP-2).
     Names with an underscore are dropped: some upstreams take them for the dashed ones (HTTP-20).
+    White space around a value is no part of it (RFC 9110 section 5.5).
     """
     named = _named_by_connection(headers)
     kept = [
-        (name, value)
+        (name, value.strip(b" \t"))
         for name, value in headers
         if name not in NOT_SENT_ON and name not in named and b"_" not in name
     ]

@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from fairuse.base.address import parse_network
 from fairuse.rules.durations import parse_duration
@@ -16,6 +16,12 @@ from fairuse.rules.nearest import suggestion
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _CONTACT = re.compile(r"mailto:[^@\s]+@[^@\s]+|tel:\+?[0-9\- ]+|https://\S+")
+
+
+def written(example: str, *, or_number: bool = False) -> WithJsonSchema:
+    """Describe, for editors, a value that is written as text and read into something else."""
+    types = ["string", "integer"] if or_number else "string"
+    return WithJsonSchema({"type": types, "examples": [example]})
 
 
 class Model(BaseModel):
@@ -76,12 +82,27 @@ def _origin(text: str) -> str:
     return text.rstrip("/")
 
 
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
+        raise ValueError(f'"{text}" is no header name; write up to 64 letters, digits and -')
+    return text.lower()
+
+
+def _key_hash(text: str) -> str:
+    """Never shows the text: it may be an API key that somebody forgot to hash."""
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
+        raise ValueError('holds something else than "sha256:" and the 64 digits of a key\'s hash')
+    return text
+
+
 def _not_text(value: object, example: str) -> object:
     raise ValueError(f"{value!r} is not text; write it like {example}")
 
 
-Seconds = Annotated[int, BeforeValidator(_seconds)]
-Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Seconds = Annotated[int, BeforeValidator(_seconds), written("15 minutes")]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone), written("Europe/Amsterdam")]
+HeaderName = Annotated[str, AfterValidator(_header)]
+KeyHash = Annotated[str, AfterValidator(_key_hash)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 Contact = Annotated[str, AfterValidator(_contact)]
 Origin = Annotated[str, AfterValidator(_origin)]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from fairuse.base.texts import local_time, number, translate, window_text
+from fairuse.base.texts import local_time, money, number, translate, window_text
+from fairuse.rules.tariffs import tariff_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fairuse.rules.terms import Terms
+    from fairuse.rules.terms import LimitTerms, Terms
 
 
 class Notice(NamedTuple):
@@ -34,6 +36,38 @@ OVER_LIMIT = Notice(
         " {contact}.\n"
         "\n"
         "The count starts again on {resets}. You can follow it at {usage}."
+    ),
+)
+CHARGEABLE = Notice(
+    _("Your use is above what is included: {rule}"),
+    _(
+        "Account {account}{where} used {used} of {amount} ({unit}) in this {window}.\n"
+        "\n"
+        "Nothing is switched off; your requests are served as before. What is used above the"
+        " included amount may be charged at {price}, and only what comes after this"
+        " notice. You can buy more beforehand, or ask us: {contact}.\n"
+        "\n"
+        "The count starts again on {resets}. You can follow it at {usage}."
+    ),
+)
+REPEATED = Notice(
+    _("Your use was above the agreed amount repeatedly: {rule}"),
+    _(
+        "Account {account}{where} was above the agreed amount {breaches} times within {months}.\n"
+        "\n"
+        "Nothing is switched off and nothing is charged because of this notice; your requests"
+        " are served as before. Please contact us about what fits your use: {contact}.\n"
+        "\n"
+        "You can follow your use at {usage}."
+    ),
+)
+AGEING = Notice(
+    _("Something is open for long: {rule}"),
+    _(
+        "{item} of account {account} has been open since {opened}. If it is not finished before"
+        " {until}, it counts as finished then.\n"
+        "\n"
+        "Questions: {contact}."
     ),
 )
 BLOCKED = Notice(
@@ -63,15 +97,30 @@ def where(scope: Mapping[str, str], language: str) -> str:
     return translate(language, _(" (location {location})")).format_map(scope)
 
 
-def words_of_count(terms: Terms, used: int, amount: int, unit: str, window: str) -> dict[str, str]:
+def words_of_count(terms: Terms, used: int, amount: int, limit: LimitTerms) -> dict[str, str]:
     """Write figures as the tenant's language does."""
-    language = terms.language
+    language, unit = terms.language, limit.unit
     return {
-        "used": number(used, language),
-        "amount": number(amount, language),
-        "unit": translate(language, unit),
-        "window": window_text(window, language),
+        "used": unit.number(used, language),
+        "amount": unit.number(amount, language),
+        "unit": unit.name(language),
+        "window": window_text(limit.window_text, language),
     }
+
+
+def price_of(limit: LimitTerms, moment: float, terms: Terms) -> str:
+    """Write the price of a unit, as it is on the day of a moment."""
+    day = datetime.fromtimestamp(moment, terms.zone).date()
+    tariff, language, unit = tariff_on(limit.tariffs, day), terms.language, limit.unit
+    if tariff is None:
+        return translate(language, _("the agreed price"))
+    per = unit.name(language)
+    if tariff.per > 1:
+        per = (
+            f"{number(tariff.per, language)} {unit.names(tariff.per * 10**unit.decimals, language)}"
+        )
+    price = money(tariff.price.value, tariff.price.currency, language)
+    return translate(language, _("{price} per {units}")).format(price=price, units=per)
 
 
 def moment(seconds: float, terms: Terms) -> str:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from fairuse.base.texts import iso_time, local_time, number, translate, window_text
+from fairuse.base.texts import iso_time, local_time, translate, window_text
 from fairuse.base.wire import json_bytes
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
     from fairuse.rules.tally import ScopeKey
+    from fairuse.rules.units import Unit
 
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 ABNORMAL_USAGE = "https://iana.org/assignments/http-problem-types#abnormal-usage-detected"
@@ -25,6 +26,7 @@ REDUCED_CAPACITY = "https://iana.org/assignments/http-problem-types#temporary-re
 BLANK = "about:blank"
 
 USAGE_PATH = "/fairuse/usage"
+EVENTS_PATH = "/fairuse/events"
 
 
 class Problem(NamedTuple):
@@ -52,6 +54,18 @@ PROBLEMS = {
         HTTPStatus.METHOD_NOT_ALLOWED,
         BLANK,
         _("This method is not passed on"),
+        _("The request was refused before anything was counted: {reason}."),
+    ),
+    "too-large": Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        BLANK,
+        _("This request is too large to be read"),
+        _("What a request costs is read from its body, of at most {reason} bytes."),
+    ),
+    "unreadable-cost": Problem(
+        HTTPStatus.BAD_REQUEST,
+        BLANK,
+        _("This request does not say clearly what it costs"),
         _("The request was refused before anything was counted: {reason}."),
     ),
     "unknown-caller": Problem(
@@ -87,6 +101,24 @@ PROBLEMS = {
             " Your account stays active; this request was not counted."
         ),
     ),
+    "seat": Problem(
+        HTTPStatus.FORBIDDEN,
+        QUOTA_EXCEEDED,
+        _("All agreed users are taken"),
+        _(
+            "{used} of {amount} ({unit}) are active, and this one is not among them."
+            " The others go on as before; this request was not counted."
+        ),
+    ),
+    "full": Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        QUOTA_EXCEEDED,
+        _("There is no room at the moment"),
+        _(
+            "{used} of {amount} ({unit}) are in use at the same time. There is room again as soon"
+            " as some are released; this request was not counted."
+        ),
+    ),
     "blocked": Problem(
         HTTPStatus.FORBIDDEN,
         ABNORMAL_USAGE,
@@ -95,6 +127,12 @@ PROBLEMS = {
             "Requests from your address are refused until {until}, because they went on after"
             " repeated refusals. Your account stays active and can be used from other addresses."
         ),
+    ),
+    "ledger-away": Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        REDUCED_CAPACITY,
+        _("What was told can't be written at the moment"),
+        _("Please send it again later: what was told before counts once."),
     ),
     "upstream-unreachable": Problem(
         HTTPStatus.BAD_GATEWAY,
@@ -135,7 +173,7 @@ class Figures:
 
     used: int
     amount: int
-    unit: str
+    unit: Unit
     window: str
     scope: ScopeKey = ()
 
@@ -183,9 +221,9 @@ def problem_body(refusal: Refusal, reader: Reader) -> bytes:
         figures = refusal.figures
         body["violated-policies"] = [refusal.rule]
         body |= {
-            "used": figures.used,
-            "amount": figures.amount,
-            "unit": figures.unit,
+            "used": figures.unit.units(figures.used),
+            "amount": figures.unit.units(figures.amount),
+            "unit": figures.unit.one,
             "window": figures.window,
             "scope": dict(figures.scope),
         }
@@ -200,9 +238,9 @@ def _words(refusal: Refusal, reader: Reader) -> dict[str, str]:
     if refusal.figures is not None:
         figures = refusal.figures
         words |= {
-            "used": number(figures.used, reader.language),
-            "amount": number(figures.amount, reader.language),
-            "unit": translate(reader.language, figures.unit),
+            "used": figures.unit.number(figures.used, reader.language),
+            "amount": figures.unit.number(figures.amount, reader.language),
+            "unit": figures.unit.name(reader.language),
             "window": window_text(figures.window, reader.language),
         }
     if refusal.until is not None:

@@ -8,17 +8,19 @@ from typing import Annotated, Literal
 from limits import RateLimitItem, RateLimitItemPerMinute, parse_many
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from fairuse.rules.model import Contact, Model, NetworkText, Origin, Seconds
+from fairuse.rules.model import (
+    Contact,
+    HeaderName,
+    KeyHash,
+    Model,
+    Name,
+    NetworkText,
+    Origin,
+    Seconds,
+    written,
+)
 from fairuse.rules.routes import path_pattern
-
-
-def _header(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
-        raise ValueError(f'"{text}" is no header name; write up to 64 letters, digits and -')
-    return text.lower()
-
-
-HeaderName = Annotated[str, AfterValidator(_header)]
+from fairuse.rules.tally import KEPT_SECONDS
 
 
 def _rate(value: object) -> RateLimitItem:
@@ -41,6 +43,12 @@ def _ledger(url: str) -> str:
     return url
 
 
+def _lateness(seconds: int) -> int:
+    if seconds > KEPT_SECONDS:
+        raise ValueError(f"must not be more than {KEPT_SECONDS // 86_400} days")
+    return seconds
+
+
 class Listen(Model):
     """Where the gateway listens; loopback unless told otherwise."""
 
@@ -60,6 +68,7 @@ class Identity(Model):
     """How a request says who it is, and which location it is about."""
 
     key_header: HeaderName = "x-api-key"
+    user_header: HeaderName | None = None
     location: Annotated[str, AfterValidator(_location)] | None = None
 
 
@@ -74,7 +83,9 @@ class Addresses(Model):
 class UnknownCallers(Model):
     """The bucket that each address has while it shows no known key."""
 
-    rate: Annotated[RateLimitItem, BeforeValidator(_rate)] = RateLimitItemPerMinute(30)
+    rate: Annotated[RateLimitItem, BeforeValidator(_rate), written("30/minute")] = (
+        RateLimitItemPerMinute(30)
+    )
     remembered: int = Field(default=100_000, ge=1)
 
 
@@ -82,6 +93,13 @@ class Ledger(Model):
     """Where usage, cases, notices and blocks are kept; a path relative to the working folder."""
 
     url: Annotated[str, AfterValidator(_ledger)] = "sqlite:///var/fairuse.db"
+
+
+class Events(Model):
+    """Who may report usage from outside, and how late (S16)."""
+
+    keys: dict[KeyHash, Name] = Field(default_factory=dict)
+    late: Annotated[Seconds, AfterValidator(_lateness)] = 3 * 86_400
 
 
 class Log(Model):
@@ -100,6 +118,7 @@ class Settings(Model):
     identity: Identity = Identity()
     addresses: Addresses = Addresses()
     unknown_callers: UnknownCallers = UnknownCallers()
+    events: Events = Events()
     ledger: Ledger = Ledger()
     log: Log = Log()
     drain: Seconds = 30

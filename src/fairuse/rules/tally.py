@@ -1,25 +1,31 @@
-"""Counting in one window: what is settled, what is still open, and when it frees up.
+"""Counting: what is settled, what is still open, and when it frees up.
 
 A tally is a row of slots. A calendar window is one slot, ending with the window. A rolling window
-is cut into at most GRAINS + 1 slots; a slot ends one window length after its *latest* unit. So a
-rolling tally never admits more than the exact log of every unit would, holds a unit back at most
-1/64 of the window too long, and is empty one window length after its last unit (E18).
+is cut into at most GRAINS + 1 slots, and twice as many where units are told late; a slot ends one
+window length after its *latest* unit. So a rolling tally never admits more than the exact log of
+every unit would, holds a unit back at most 1/64 of the window too long, and is empty one window
+length after its last unit (E18).
 
 Every unit is first open (reserved) and then settled or given back; `used` is always the sum of
-both over the slots that have not ended (F-26).
+both over the slots that have not ended (F-26). Levels (`levels.py`) and members (`members.py`)
+are counted by tallies too.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from fairuse.rules.windows import Rolling, Span, Window
-
 if TYPE_CHECKING:
     from fairuse.base.instant import Instant
+    from fairuse.rules.windows import Span
 
 GRAINS = 64
+KEPT_SECONDS = 7 * 86_400
+"""How long a calendar window that is over can still be told of."""
+MOST = 2**53 - 1
+"""What one slot holds at most: a sum that no store can write would stop them all (F-27)."""
 
 ScopeKey = tuple[tuple[str, str], ...]
 """What a tally is counted by within its account: (("location", "centrum"),)."""
@@ -38,10 +44,11 @@ class Slot:
     """A piece of a window: `key` names it (its start in milliseconds), `ends` when it is over.
 
     `began` and `ends` are wall seconds for calendar windows and monotonic for rolling ones.
-    `crossed` remembers that going over a soft limit was already told, once per window.
+    `crossed` remembers that going over a soft limit was already told, once per window; `seen` are
+    the members that are told apart, where they are.
     """
 
-    __slots__ = ("began", "crossed", "ends", "key", "open", "over", "settled")
+    __slots__ = ("began", "crossed", "ends", "key", "open", "over", "seen", "settled")
 
     def __init__(self, key: int, began: float, ends: float, settled: int = 0) -> None:
         self.key = key
@@ -51,26 +58,34 @@ class Slot:
         self.open = 0
         self.over = False
         self.crossed = False
+        self.seen: set[str] | None = None
 
 
 class Tally:
     """What one account has used of one limit, in one scope.
 
-    `kept` is the store's own mark: the tally holds settled units and stays until they are over.
+    The store's own marks: `kept`, it has settled units and stays until they are over; `held`, so
+    many receipts are open on it.
     """
 
-    __slots__ = ("kept", "key", "slots", "used")
+    __slots__ = ("held", "kept", "key", "slots", "used")
 
     def __init__(self, key: TallyKey) -> None:
         self.key = key
         self.slots: deque[Slot] = deque()
         self.used = 0
+        self.held = 0
         self.kept = False
 
     @property
     def live(self) -> bool:
         """Say whether a window is open, as of the last `expire`."""
         return bool(self.slots) and not self.slots[-1].over
+
+    @property
+    def level(self) -> int | None:
+        """Give the level, where the tally keeps one beside its slots."""
+        return None
 
     def clock(self, at: Instant) -> float:
         """Read the clock this tally lives on."""
@@ -80,50 +95,74 @@ class Tally:
         """Give the slot that a unit of this moment belongs to."""
         raise NotImplementedError
 
+    def slot_at(self, moment: float, at: Instant, span: Span | None) -> Slot | None:
+        """Give the slot that a unit of an earlier moment belongs to (S16), if it still counts."""
+        raise NotImplementedError
+
     def expire(self, at: Instant) -> None:
         """Forget the slots that are over."""
-        now = self.clock(at)
-        slots = self.slots
-        while slots and slots[0].ends <= now:
-            slot = slots.popleft()
-            slot.over = True
-            self.used -= slot.settled + slot.open
+        raise NotImplementedError
 
-    def take(self, cost: int, at: Instant, span: Span | None) -> Slot:
+    def after(self, cost: int, member: str) -> int:  # noqa: ARG002
+        """Give what would be used with so many units more."""
+        return self.used + cost
+
+    def fits(self, cost: int, amount: int, member: str) -> bool:
+        """Say whether so many units more are within an amount."""
+        return self.after(cost, member) <= amount
+
+    def take(self, cost: int, at: Instant, span: Span | None, member: str = "") -> Slot:  # noqa: ARG002
         """Reserve units."""
         slot = self.current(at, span)
         slot.open += cost
         self.used += cost
         return slot
 
-    def settle(self, slot: Slot, reserved: int, actual: int) -> None:
-        """Close a reservation with what it really came to."""
+    def settle(self, slot: Slot, reserved: int, actual: int | None, member: str = "") -> None:  # noqa: ARG002
+        """Close a reservation with what it really came to, or give it back where that is None."""
+        actual = actual or 0
         slot.open -= reserved
-        slot.settled += actual
+        slot.settled = min(slot.settled + actual, MOST)
         if not slot.over:
             self.used += actual - reserved
 
+    def reading(self, slot: Slot) -> int:
+        """Give the settled units of the window that a slot belongs to."""
+        return slot.settled if slot.over else sum(known.settled for known in self.slots)
+
     def crosses(self, slot: Slot, amount: int) -> bool:
         """Say, once per window, that the settled units are over an amount."""
-        if any(known.crossed for known in self.slots) or slot.crossed:
+        if slot.crossed or self.reading(slot) <= amount:
             return False
-        settled = slot.settled if slot.over else sum(known.settled for known in self.slots)
-        slot.crossed = settled > amount
-        return slot.crossed
+        slot.crossed = True
+        return True
 
-    def frees_in(self, units: int, at: Instant) -> float:
-        """Give the seconds until so many units have left the window, or all of them have."""
+    @property
+    def opened_at(self) -> float:
+        """Give when the window as it stands began, in seconds since 1970."""
+        return self.slots[0].key / 1_000
+
+    def frees_in(self, units: int, at: Instant) -> float | None:
+        """Give the seconds until so many units have left the window, or all of them have.
+
+        None where nothing leaves by itself.
+        """
         freed, ends = 0, self.clock(at)
         for slot in self.slots:
             if freed >= units:
                 break
-            freed += slot.settled + slot.open
-            ends = slot.ends
-        return max(0.0, ends - self.clock(at))
+            if not slot.over:
+                freed += slot.settled + slot.open
+                ends = slot.ends
+        return None if math.isinf(ends) else max(0.0, ends - self.clock(at))
 
     def resets_in(self, at: Instant) -> float:
         """Give the seconds until the window is empty if nothing more is used."""
         return max(0.0, self.slots[-1].ends - self.clock(at)) if self.slots else 0.0
+
+    def forgotten_in(self, at: Instant) -> float:
+        """Give the seconds until nothing of it is needed any more; inf where that may be never."""
+        return self.resets_in(at)
 
 
 class RollingTally(Tally):
@@ -153,15 +192,55 @@ class RollingTally(Tally):
         self.slots.append(slot)
         return slot
 
+    def slot_at(self, moment: float, at: Instant, span: Span | None) -> Slot | None:  # noqa: ARG002
+        """Give the slot whose grain the moment is in, begun now where there is none.
+
+        It ends one window length after the moment, as if the unit had been told at once.
+        """
+        then = at.monotonic - max(0.0, at.wall - moment)
+        if then + self.seconds <= at.monotonic:
+            return None
+        slots, grain = self.slots, self.seconds / GRAINS
+        before = sum(slot.began <= then for slot in slots)
+        if before and then - slots[before - 1].began < grain:
+            slot = slots[before - 1]
+            slot.ends = max(slot.ends, then + self.seconds)
+            return slot
+        lowest = slots[before - 1].key + 1 if before else 0
+        key = max(int(moment * 1_000), lowest)
+        if before < len(slots):
+            key = min(key, slots[before].key - 1)
+            if key < lowest:  # no name is left between the two
+                return slots[before]
+        slot = Slot(key, then // grain * grain, then + self.seconds)
+        slots.insert(before, slot)
+        return slot
+
+    def expire(self, at: Instant) -> None:
+        """Forget the slots that are over."""
+        slots = self.slots
+        while slots and slots[0].ends <= at.monotonic:
+            slot = slots.popleft()
+            slot.over = True
+            self.used -= slot.settled + slot.open
+
+    def crosses(self, slot: Slot, amount: int) -> bool:
+        """Say whenever the settled units are over an amount; consecutive times are one episode."""
+        return self.reading(slot) > amount
+
 
 class CalendarTally(Tally):
     """A tally of one calendar window, on wall time; the window never goes back (F-31).
 
     A window that is over is kept until the next one is used, so that a clock that steps forward and
-    back again finds its units still there.
+    back again finds its units still there; and for `late` seconds, where usage may be told late.
     """
 
-    __slots__ = ()
+    __slots__ = ("late",)
+
+    def __init__(self, key: TallyKey, late: float = 0) -> None:
+        super().__init__(key)
+        self.late = late
 
     def clock(self, at: Instant) -> float:
         """Read wall time."""
@@ -180,21 +259,52 @@ class CalendarTally(Tally):
             return latest
         key = span.start * 1_000
         if latest is not None:
-            latest.over = True
             key = max(key, latest.key + 1)
-        self.slots.clear()
-        self.used = 0
-        slot = Slot(key, span.start, span.end)
+        for slot in self.slots:
+            slot.over = True
+        while self.slots and self.slots[0].ends + self.late <= at.wall:
+            self.slots.popleft()
+        slot = self.begin(key, span)
         self.slots.append(slot)
+        return slot
+
+    def begin(self, key: int, span: Span) -> Slot:
+        """Begin a window."""
+        self.used = 0
+        return Slot(key, span.start, span.end)
+
+    def slot_at(self, moment: float, at: Instant, span: Span | None) -> Slot | None:
+        """Give the slot of an earlier window, begun now where nothing was used in it."""
+        if span is None or moment >= span.end:
+            raise ValueError("a calendar tally needs the window of the moment")
+        if at.wall < span.end:
+            return self.current(at, span)
+        before = 0
+        for slot in self.slots:
+            if slot.began <= moment < slot.ends:
+                return slot
+            before += slot.ends <= moment
+        slot = Slot(span.start * 1_000, span.start, span.end)
+        slot.over = True
+        self.slots.insert(before, slot)
         return slot
 
     def expire(self, at: Instant) -> None:
         """Count the window's units while it lasts, and none once it is over."""
+        latest = self.slots[-1] if self.slots else None
         for slot in self.slots:
-            slot.over = at.wall >= slot.ends
-            self.used = 0 if slot.over else slot.settled + slot.open
+            slot.over = slot is not latest or at.wall >= slot.ends
+        self.used = 0 if latest is None or latest.over else latest.settled + latest.open
 
+    def reading(self, slot: Slot) -> int:
+        """Give the settled units of the slot, which is the whole window."""
+        return slot.settled
 
-def new_tally(key: TallyKey, window: Window) -> Tally:
-    """Begin a tally for a window."""
-    return RollingTally(key, window.seconds) if isinstance(window, Rolling) else CalendarTally(key)
+    @property
+    def opened_at(self) -> float:
+        """Give when the latest window began."""
+        return self.slots[-1].key / 1_000
+
+    def forgotten_in(self, at: Instant) -> float:
+        """Give the seconds until the window is over and nothing more is told of it."""
+        return max(0.0, self.slots[-1].ends + self.late - at.wall) if self.slots else 0.0

@@ -1,129 +1,228 @@
-"""The terms in force for one tenant: its policy and its overrides, made ready for the way."""
+"""The terms in force for one account: its contract and its policy, made ready for the way."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from fairuse.rules.amounts import Amount
-from fairuse.rules.routes import Route
+from fairuse.rules.agreed import Agreement, DatedAmount, History
+from fairuse.rules.meters import parse_source
+from fairuse.rules.tenant import NEVER
+from fairuse.rules.units import Unit
 from fairuse.rules.windows import Calendar, Span
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from fairuse.rules.policy import Limit, Policy, Scope, Then
+    from fairuse.rules.amounts import Amount
+    from fairuse.rules.meters import Kind, Measure, Meter
+    from fairuse.rules.policy import Breaches, Limit, Over, Policy, Scope, Then
+    from fairuse.rules.routes import Route
+    from fairuse.rules.tariffs import Tariff
     from fairuse.rules.tenant import Tenant
-    from fairuse.rules.windows import Window
+    from fairuse.rules.windows import BillingDay, Window
 
 
-@dataclass(frozen=True, slots=True)
-class DatedAmount:
-    """An amount that holds in [starts_at, ends_at), seconds since 1970."""
-
-    starts_at: float
-    ends_at: float
-    amount: Amount
+RENEWED_WITHIN = 2 * 86_400
+"""Seconds of a window within which a new average may still be taken for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitTerms:
-    """One limit as it holds for one tenant."""
+    """One limit as it holds for one account."""
 
     name: str
     meter: str
-    unit: str
+    kind: Kind
+    measure: Measure
+    unit: Unit
     scope: Scope
     window: Window
     window_text: str
+    over: Over
     hard: bool
+    whatever_the_answer: bool
     then: Then | None
+    case_after: Breaches | None
+    tariffs: tuple[Tariff, ...]
     zone: ZoneInfo
-    agreed: Amount
-    override: DatedAmount | None
+    billing: BillingDay
+    timeline: tuple[DatedAmount, ...]
+    renewed_at: float = -NEVER
+    before_renewal: tuple[DatedAmount, ...] = ()
 
-    def amount(self, moment: float) -> Amount:
-        """Give the amount in force at a moment, with its source."""
-        override = self.override
-        if override is not None and override.starts_at <= moment < override.ends_at:
-            return override.amount
-        return self.agreed
+    def amount(self, moment: float) -> Amount | None:
+        """Give the amount in force at a moment, with its source; None while none is known.
+
+        Where counts changed within a calendar window, the highest amount of the window holds: the
+        customer's favour. An override holds as it says.
+        """
+        timeline = self._timeline_of(moment) if self.before_renewal else self.timeline
+        if len(timeline) == 1:
+            return timeline[0].amount
+        latest = next(dated for dated in reversed(timeline) if dated.starts_at <= moment)
+        span = self.span(moment)
+        if latest.overridden or span is None:
+            return latest.amount
+        known = [
+            dated.amount
+            for dated in timeline
+            if dated.starts_at <= moment
+            and dated.ends_at > span.start
+            and not dated.overridden
+            and dated.amount is not None
+        ]
+        return max(known, key=lambda amount: amount.value, default=None)
+
+    def _timeline_of(self, moment: float) -> tuple[DatedAmount, ...]:
+        """Give the amounts of a moment: a new average changes no window that has begun (P7).
+
+        It may be taken some hours after the window's start, when the month is over everywhere.
+        """
+        span = self.span(moment)
+        begun = span is not None and span.start + RENEWED_WITHIN < self.renewed_at
+        return self.before_renewal if begun else self.timeline
 
     def span(self, moment: float) -> Span | None:
-        """Give the calendar window that holds the moment; a rolling one has none."""
+        """Give the calendar window that holds the moment; other windows have none."""
         window = self.window
-        return window.span(moment, self.zone) if isinstance(window, Calendar) else None
+        if isinstance(window, Calendar):
+            return window.span(moment, self.zone, self.billing)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class MeterTerms:
+    """One meter as it holds for one account, with its limits.
+
+    `one` is how many counts make one unit; `simple` says that each accepted request is one unit.
+    """
+
+    name: str
+    rule: Meter
+    limits: tuple[LimitTerms, ...]
+    kind: Kind
+    one: int
+    simple: bool
+    whatever_the_answer: bool
+
+
+class Moved(NamedTuple):
+    """A meter that a request or an event moves; `releases` where it can only lower it."""
+
+    meter: MeterTerms
+    releases: bool
+    item: str
 
 
 class Terms:
-    """What one tenant's contract comes to."""
+    """What one account's contract comes to."""
 
     __slots__ = (
-        "_limits_of",
+        "_events",
         "_routes",
+        "account",
+        "agreement",
+        "applies_from",
         "contact",
         "language",
         "limits",
+        "meters",
         "policy",
+        "rules",
         "tenant",
         "zone",
     )
 
-    def __init__(self, name: str, tenant: Tenant, policy: Policy) -> None:
+    def __init__(
+        self, name: str, account: str, tenant: Tenant, policy: Policy, history: History
+    ) -> None:
         self.tenant = name
+        self.account = account
         self.policy = tenant.policy
+        self.rules = policy
         self.zone = tenant.timezone
         self.language = tenant.language
         self.contact = tuple(tenant.contact)
+        self.applies_from = tenant.applies_from(policy.applies)
+        self.agreement = Agreement(account, tenant, policy, history)
         self.limits = tuple(
-            _limit_terms(limit_name, limit, tenant, policy)
+            _limit_terms(limit_name, limit, self.agreement)
             for limit_name, limit in policy.limits.items()
         )
-        self._routes = tuple(
-            (Route(text), meter_name)
+        self.meters = {
+            meter_name: _meter_terms(meter_name, meter, self.limits)
             for meter_name, meter in policy.meters.items()
-            for text in meter.count
-        )
-        self._limits_of = {
-            meter: tuple(limit for limit in self.limits if limit.meter == meter)
-            for meter in policy.meters
         }
+        self._routes: list[tuple[Route, MeterTerms, bool]] = []
+        self._events: dict[str, list[tuple[MeterTerms, bool]]] = {}
+        for meter in self.meters.values():
+            for releases, sources in ((True, meter.rule.release), (False, meter.rule.count)):
+                for source in map(parse_source, sources):
+                    if source.route is not None:
+                        self._routes.append((source.route, meter, releases))
+                    else:
+                        self._events.setdefault(source.event, []).append((meter, releases))
+        self._routes.sort(key=lambda known: known[0].method == "*")  # the exact ones come first
 
     def limit(self, name: str) -> LimitTerms | None:
         """Give a limit by its name."""
         return next((limit for limit in self.limits if limit.name == name), None)
 
-    def meters_of(self, method: str, path: str) -> dict[str, tuple[LimitTerms, ...]]:
-        """Give the meters that a request moves, each with its limits."""
-        return {
-            meter: self._limits_of[meter]
-            for route, meter in self._routes
-            if route.matches(method, path)
-        }
+    def applies_at(self, moment: float) -> bool:
+        """Say whether the policy holds for the contract at a moment; usage is metered anyway."""
+        return moment >= self.applies_from
+
+    def moved_by(self, method: str, path: str) -> list[Moved]:
+        """Give the meters that a request moves, each once."""
+        moved: dict[str, Moved] = {}
+        for route, meter, releases in self._routes:
+            if route.matches(method, path) and meter.name not in moved:
+                moved[meter.name] = Moved(meter, releases, route.part(path, "item"))
+        return [*moved.values()]
+
+    def moved_by_event(self, kind: str) -> list[tuple[MeterTerms, bool]]:
+        """Give the meters that usage events of a type move, and whether they lower them."""
+        return self._events.get(kind, [])
 
 
-def _limit_terms(name: str, limit: Limit, tenant: Tenant, policy: Policy) -> LimitTerms:
-    return LimitTerms(
-        name=name,
-        meter=limit.meter,
-        unit=policy.meters[limit.meter].unit,
-        scope=limit.scope,
-        window=limit.window,
-        window_text=str(limit.window),
-        hard=limit.over == "refuse",
-        then=limit.then,
-        zone=tenant.timezone,
-        agreed=Amount(limit.amount, f"policy {tenant.policy}"),
-        override=_dated(name, tenant),
+def _meter_terms(name: str, meter: Meter, limits: tuple[LimitTerms, ...]) -> MeterTerms:
+    asks_more = meter.cost or meter.shorter_than or meter.longer_than
+    return MeterTerms(
+        name,
+        meter,
+        tuple(limit for limit in limits if limit.meter == name),
+        meter.kind,
+        meter.one,
+        meter.measure == "requests" and not asks_more,
+        meter.whatever_the_answer,
     )
 
 
-def _dated(name: str, tenant: Tenant) -> DatedAmount | None:
-    override = tenant.override.get(name)
-    if override is None:
-        return None
-    return DatedAmount(
-        override.starts_at(tenant.timezone),
-        override.ends_at(tenant.timezone),
-        Amount(override.amount, override.source()),
+def _limit_terms(name: str, limit: Limit, agreement: Agreement) -> LimitTerms:
+    policy, tenant = agreement.policy, agreement.tenant
+    meter = policy.meters[limit.meter]
+    tariffs = tenant.tariffs.get(limit.tariff, []) if limit.tariff else []
+    snapshot = agreement.snapshot(limit.meter)
+    before = agreement.before_renewal(limit.meter) if snapshot is not None else None
+    return LimitTerms(
+        name=name,
+        meter=limit.meter,
+        kind=meter.kind,
+        measure=meter.measure,
+        unit=Unit(meter.unit, meter.plural, meter.decimals, policy.words),
+        scope=limit.scope,
+        window=limit.window,
+        window_text=str(limit.window),
+        over=limit.over,
+        hard=limit.hard,
+        whatever_the_answer=meter.whatever_the_answer,
+        then=limit.then,
+        case_after=limit.case_after,
+        tariffs=tuple(tariffs),
+        zone=tenant.timezone,
+        billing=tenant.billing,
+        timeline=agreement.timeline(name),
+        renewed_at=snapshot.taken_at if snapshot else -NEVER,
+        before_renewal=before.timeline(name) if before is not None else (),
     )

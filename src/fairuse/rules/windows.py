@@ -1,11 +1,13 @@
-"""Windows of time: rolling ones, and calendar days, months and years in a zone.
+"""Windows of time: rolling ones, calendar days, months and years in a zone, and no end at all.
 
 A calendar window is half-open, [start, end), and runs from one local midnight to another, both
-kept as UTC instants. A midnight that does not exist (F-34) is the instant the clocks jump.
+kept as UTC instants. A midnight that does not exist (F-34) is the instant the clocks jump. Months
+and years begin on the contract's billing day, which clamps to the month's end (F-33).
 """
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -27,6 +29,16 @@ class Span(NamedTuple):
     end: int
 
 
+class BillingDay(NamedTuple):
+    """The day a contract's months begin on, and the month its years begin in."""
+
+    day: int = 1
+    month: int = 1
+
+
+FIRST = BillingDay()
+
+
 @dataclass(frozen=True, slots=True)
 class Rolling:
     """The last so many seconds, at any moment."""
@@ -44,25 +56,36 @@ class Calendar:
 
     unit: Unit
 
-    def span(self, moment: float, zone: ZoneInfo) -> Span:
+    def span(self, moment: float, zone: ZoneInfo, billing: BillingDay = FIRST) -> Span:
         """Give the window that holds the moment (seconds since 1970)."""
-        known = _latest.get((self.unit, zone.key))
+        name = (self.unit, zone.key, billing)
+        known = _latest.get(name)
         if known is None or not known.start <= moment < known.end:
-            known = _latest[self.unit, zone.key] = _span(self.unit, int(moment // 1), zone)
+            known = _latest[name] = _span(self.unit, int(moment // 1), zone, billing)
         return known
 
     def __str__(self) -> str:
         return f"calendar {self.unit}"
 
 
-Window = Rolling | Calendar
+@dataclass(frozen=True, slots=True)
+class Always:
+    """No window: what is counted stays until it is given back."""
 
-_latest: dict[tuple[Unit, str], Span] = {}
+    def __str__(self) -> str:
+        return "always"
+
+
+Window = Rolling | Calendar | Always
+
+_latest: dict[tuple[Unit, str, BillingDay], Span] = {}
 """The last answer per unit and zone: almost every request falls in the same window."""
 
 
 def parse_window(text: str) -> Window:
-    """Read "calendar month" or "24 hours". Raises ValueError for anything else."""
+    """Read "calendar month", "24 hours" or "always". Raises ValueError for anything else."""
+    if text == "always":
+        return Always()
     kind, _, unit = text.partition(" ")
     if kind != "calendar":
         return Rolling(parse_duration(text), text)
@@ -72,39 +95,71 @@ def parse_window(text: str) -> Window:
     raise ValueError(f'"{text}" is no window; a calendar window is a day, a month or a year')
 
 
-def _next_day(day: date) -> date:
-    return day + timedelta(days=1)
+def months_before(moment: float, months: int, zone: ZoneInfo, billing: BillingDay) -> list[Span]:
+    """Give the latest `months` windows that are over at a moment, the latest first."""
+    spans, end = [], Calendar("month").span(moment, zone, billing).start
+    for _ in range(months):
+        span = _span("month", end - 1, zone, billing)
+        spans.append(span)
+        end = span.start
+    return spans
 
 
-def _next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+def same_day(moment: float, months: int, zone: ZoneInfo) -> float:
+    """Give the local midnight that begins the day so many months after a moment's day."""
+    today = _span("day", int(moment // 1), zone, FIRST).start
+    day = datetime.fromtimestamp(today, zone).date()
+    years, month = divmod(day.month - 1 + months, 12)
+    return _midnight(_clamped(day.year + years, month + 1, day.day), zone)
 
 
-def _next_year(day: date) -> date:
-    return date(day.year + 1, 1, 1)
+def _clamped(year: int, month: int, day: int) -> date:
+    return date(year, month, min(day, monthrange(year, month)[1]))
 
 
-_FIRST: dict[Unit, Callable[[date], date]] = {
-    "day": lambda day: day,
-    "month": lambda day: day.replace(day=1),
-    "year": lambda day: date(day.year, 1, 1),
+def _month_begins(day: date, billing: BillingDay) -> date:
+    begins = _clamped(day.year, day.month, billing.day)
+    if begins <= day:
+        return begins
+    last = day.replace(day=1) - timedelta(days=1)
+    return _clamped(last.year, last.month, billing.day)
+
+
+def _next_month(begins: date, billing: BillingDay) -> date:
+    following = begins.replace(day=1) + timedelta(days=32)
+    return _clamped(following.year, following.month, billing.day)
+
+
+def _year_begins(day: date, billing: BillingDay) -> date:
+    begins = _clamped(day.year, billing.month, billing.day)
+    return begins if begins <= day else _clamped(day.year - 1, billing.month, billing.day)
+
+
+def _next_year(begins: date, billing: BillingDay) -> date:
+    return _clamped(begins.year + 1, billing.month, billing.day)
+
+
+_BEGINS: dict[Unit, Callable[[date, BillingDay], date]] = {
+    "day": lambda day, _: day,
+    "month": _month_begins,
+    "year": _year_begins,
 }
-_NEXT: dict[Unit, Callable[[date], date]] = {
-    "day": _next_day,
+_NEXT: dict[Unit, Callable[[date, BillingDay], date]] = {
+    "day": lambda day, _: day + timedelta(days=1),
     "month": _next_month,
     "year": _next_year,
 }
 
 
 @lru_cache(maxsize=1_024)
-def _span(unit: Unit, second: int, zone: ZoneInfo) -> Span:
-    first = _FIRST[unit](datetime.fromtimestamp(second, zone).date())
-    end = _midnight(_NEXT[unit](first), zone)
+def _span(unit: Unit, second: int, zone: ZoneInfo, billing: BillingDay) -> Span:
+    begins = _BEGINS[unit](datetime.fromtimestamp(second, zone).date(), billing)
+    end = _midnight(_NEXT[unit](begins, billing), zone)
     if end <= second:
         # The clocks went back over midnight (St. John's, 00:01 to 23:01): the new day has begun.
-        first = _NEXT[unit](first)
-        end = _midnight(_NEXT[unit](first), zone)
-    return Span(_midnight(first, zone), end)
+        begins = _NEXT[unit](begins, billing)
+        end = _midnight(_NEXT[unit](begins, billing), zone)
+    return Span(_midnight(begins, zone), end)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> int:

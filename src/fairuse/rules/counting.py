@@ -1,0 +1,28 @@
+"""Which tally counts what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fairuse.rules.levels import GaugeTally, InFlightTally
+from fairuse.rules.members import MembersTally
+from fairuse.rules.tally import CalendarTally, RollingTally, Tally, TallyKey
+from fairuse.rules.windows import Rolling, Window
+
+if TYPE_CHECKING:
+    from fairuse.rules.meters import Measure
+
+_TALLIES: dict[Measure, type[CalendarTally]] = {
+    "in flight": InFlightTally,
+    "gauge": GaugeTally,
+    "users": MembersTally,
+    "locations": MembersTally,
+    "addresses": MembersTally,
+}
+
+
+def new_tally(key: TallyKey, measure: Measure, window: Window, late: float = 0) -> Tally:
+    """Begin a tally for a measure and a window."""
+    if isinstance(window, Rolling):
+        return RollingTally(key, window.seconds)
+    return _TALLIES.get(measure, CalendarTally)(key, late)
