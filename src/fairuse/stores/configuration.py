@@ -10,16 +10,19 @@ and the findings say why. A file that was never good is left out.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
 from fairuse.base.errors import ConfigurationError, Finding
-from fairuse.rules.config import Config, policy_problems, tenant_problems
+from fairuse.rules.agreed import Agreement, History
+from fairuse.rules.config import Config, Contract, accounts_of
+from fairuse.rules.nearest import suggestion
 from fairuse.rules.policy import Policy
+from fairuse.rules.problems import cohorts_of, policy_problems, tenant_problems, warnings
 from fairuse.rules.settings import Settings
 from fairuse.rules.tenant import Tenant
-from fairuse.rules.terms import Terms
 from fairuse.stores.files import read_model
 
 if TYPE_CHECKING:
@@ -38,7 +41,9 @@ class Configuration:
         self._settings: Settings | None = None
         self._policies: dict[str, Policy] = {}
         self._tenants: dict[str, Tenant] = {}
-        self._terms: dict[str, Terms] = {}
+        self._contracts: dict[str, Contract] = {}
+        self._history = History()
+        self._changing = threading.Lock()
         self._current: Config | None = None
         self._read_as: frozenset[tuple[object, ...]] = frozenset()
 
@@ -61,19 +66,33 @@ class Configuration:
             raise ConfigurationError(shared)
         return self.current
 
+    def policy(self, name: str) -> Policy | list[Finding]:
+        """Give a policy by its name, or what is wrong with it."""
+        self.reload()
+        if name in self._policies:
+            return self._policies[name]
+        file = f"policies/{name}.toml"
+        found = [finding for finding in self.findings if finding.file == file]
+        names = [path.stem for path in self._files("policies")]
+        return found or [Finding(file, "", f"is not there{suggestion(name, names)}")]
+
     def changed(self) -> bool:
         """Say whether a file changed since it was read."""
         return self.signature() != self._read_as
 
     def reload(self) -> list[Finding]:
         """Read the folder again, put in force what is good, and give what is not."""
+        with self._changing:
+            return self._reload()
+
+    def _reload(self) -> list[Finding]:
         self._read_as = self.signature()
         self.findings = []
         settings = self._read("gateway.toml", Settings)
         self._settings = settings or self._settings
-        location = self._settings.identity.location if self._settings else None
+        identity = self._settings.identity if self._settings else None
         self._policies = self._read_all(
-            "policies", Policy, self._policies, lambda policy: policy_problems(policy, location)
+            "policies", Policy, self._policies, lambda policy: policy_problems(policy, identity)
         )
         named = {path.stem: self._policies.get(path.stem) for path in self._files("policies")}
         self._take_tenants(
@@ -81,10 +100,43 @@ class Configuration:
                 "tenants", Tenant, self._tenants, lambda tenant: tenant_problems(tenant, named)
             )
         )
-        if self._settings is not None:
-            self._current = Config.assemble(self._settings, self._terms, self._tenants)
+        self._assemble()
         self.findings.sort()
         return self.findings
+
+    def learn(self, history: History) -> None:
+        """Put averages and medians in force; a reload may go on in another thread."""
+        with self._changing:
+            self._history = history
+            self._assemble()
+
+    def warnings(self) -> list[Finding]:
+        """Give what is not wrong but deserves a second look."""
+        agreements = [
+            (name, Agreement(account, *contract, History()))
+            for name, contract in self._contracts.items()
+            for account in accounts_of(name, contract.tenant)
+        ]
+        cohorts = cohorts_of(agreement for _, agreement in agreements)
+        found = {
+            Finding(f"tenants/{name}.toml", key, message)
+            for name, agreement in agreements
+            for key, message in warnings(agreement, cohorts)
+        }
+        for name, (tenant, policy) in self._contracts.items():
+            accounts = accounts_of(name, tenant)
+            if len(accounts) > 1 and policy.counts:
+                message = (
+                    f"holds {len(accounts)} accounts, and each has the whole contract's amounts"
+                )
+                found.add(Finding(f"tenants/{name}.toml", "keys", message))
+        return sorted(found)
+
+    def _assemble(self) -> None:
+        if self._settings is not None:
+            self._current = Config.assemble(
+                self._settings, self._contracts, self._history, self._current
+            )
 
     def signature(self) -> frozenset[tuple[object, ...]]:
         """Give a value that changes whenever a file does, also behind a symbolic link."""
@@ -106,17 +158,23 @@ class Configuration:
                 tenant = self._tenants.get(name, tenant)
                 if tenant is tenants[name] or any(_clashes(name, tenant, holders)):
                     continue
-            if tenant.policy not in self._policies and name not in self._terms:
+            if tenant.policy not in self._policies and name not in self._contracts:
                 continue  # the findings name the policy's own file
-            holders |= dict.fromkeys((*tenant.keys, *tenant.keys.values()), name)
+            holders |= dict.fromkeys((*tenant.keys, *accounts_of(name, tenant)), name)
             taken[name] = tenant
-        self._terms = {
-            name: Terms(name, tenant, self._policies[tenant.policy])
-            if tenant.policy in self._policies
-            else self._terms[name]
-            for name, tenant in taken.items()
-        }
-        self._tenants = taken
+        contracts = {name: self._contract(name, tenant) for name, tenant in taken.items()}
+        self._contracts = {name: whole for name, whole in contracts.items() if whole is not None}
+        self._tenants = {name: contract.tenant for name, contract in self._contracts.items()}
+
+    def _contract(self, name: str, tenant: Tenant) -> Contract | None:
+        """Give the contract in force: as a whole the one before, where the new one is not whole.
+
+        A policy may change so that a tenant's file no longer fits it, and the other way round.
+        """
+        policy = self._policies.get(tenant.policy)
+        if policy is not None and not any(tenant_problems(tenant, self._policies)):
+            return Contract(tenant, policy)
+        return self._contracts.get(name)
 
     def _read_all(
         self,
@@ -162,6 +220,9 @@ def _state_of(path: Path) -> tuple[object, ...]:
 
 
 def _clashes(name: str, tenant: Tenant, holders: dict[str, str]) -> Iterable[Finding]:
+    if not tenant.keys and holders.get(name, name) != name:
+        message = f"the account {name} belongs to tenants/{holders[name]}.toml already"
+        yield Finding(f"tenants/{name}.toml", "keys", message)
     for key, account in tenant.keys.items():
         for what, held in (("API key", key), ("account", account)):
             other = holders.get(held)

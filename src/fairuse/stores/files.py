@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,6 +22,13 @@ MAX_FILE_BYTES = 1_000_000
 M = TypeVar("M", bound=BaseModel)
 
 _PLAIN = {"missing": "is missing", "too_short": "must hold at least one entry"}
+_WANTED = {
+    "list_type": 'must be a list, like ["..."]',
+    "model_type": "must be a table",
+    "dict_type": "must be a table",
+    "date_type": "must be a date without quotes, like 2026-11-10",
+    "datetime_type": "must be a moment without quotes, like 2026-11-10T14:00:00+01:00",
+}
 _QUOTED = re.compile(r"'([^']*)'")
 
 
@@ -62,19 +70,21 @@ def _message(model: type[BaseModel], location: list[str], details: ErrorDetails)
             expected: str = details["ctx"]["expected"]
             near = suggestion(str(details["input"]), _QUOTED.findall(expected))
             return f"{details['input']!r} must be {expected}{near}"
-        case "list_type":
-            return f'must be a list, like ["..."] (found {details["input"]!r:.60})'
-    plain = _PLAIN.get(details["type"])
-    return (
-        plain or f"{details['msg'][0].lower()}{details['msg'][1:]} (found {details['input']!r:.60})"
-    )
+    if plain := _PLAIN.get(details["type"]):
+        return plain
+    wanted = _WANTED.get(details["type"], f"{details['msg'][0].lower()}{details['msg'][1:]}")
+    found = details["input"]
+    return f"{wanted} (found {str(found) if isinstance(found, date) else repr(found):.60})"
 
 
 def _keys(model: type[BaseModel], location: list[str]) -> list[str]:
     """Give the keys that a table of the file may have."""
     table: Any = model
     for key in location:
-        table = get_args(table)[1] if get_origin(table) is dict else _fields(table).get(key)
+        if get_origin(table) is Annotated:
+            table = get_args(table)[0]
+        entries = get_origin(table) in (dict, list)
+        table = get_args(table)[-1] if entries else _fields(table).get(key)
     return list(_fields(table))
 
 

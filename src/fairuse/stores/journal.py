@@ -7,51 +7,175 @@ from being served: what is gathered stays in memory, merged, until a write succe
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fairuse.base.log import logger
-from fairuse.stores.rows import Batch, SlotRow, UsageKey
+from fairuse.rules.tally import MOST
+from fairuse.stores.rows import (
+    FOREVER,
+    Batch,
+    BreachRow,
+    ItemAged,
+    ItemClosed,
+    MemberRow,
+    SlotRow,
+    UsageKey,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from fairuse.base.clock import Clock
     from fairuse.base.instant import Instant
     from fairuse.rules.blocks import Block
-    from fairuse.rules.tally import Slot, Tally
+    from fairuse.rules.meters import Measure
+    from fairuse.rules.tally import ScopeKey, Slot, Tally
+    from fairuse.rules.terms import MeterTerms
     from fairuse.stores.ledger import Ledger
+    from fairuse.stores.rows import EventRow, ItemChange, ItemRow
 
 FLUSH_SECONDS = 0.2
 
 log = logger(__name__)
+
+EventKey = tuple[str, str, str]
+ItemKey = tuple[str, str, str]
+BreachKey = tuple[str, str, "ScopeKey", float]
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What is gathered; all but `usage` may be written twice and is the same."""
+
+    slots: dict[Slot, tuple[Tally, Measure]] = field(default_factory=dict)
+    members: dict[MemberRow, None] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    events: dict[EventKey, EventRow] = field(default_factory=dict)
+    items: list[ItemChange] = field(default_factory=list)
+    breaches: dict[BreachKey, BreachRow] = field(default_factory=dict)
+    usage: Counter[UsageKey] = field(default_factory=Counter)
+
+    def __bool__(self) -> bool:
+        return any(
+            (
+                self.slots,
+                self.members,
+                self.blocks,
+                self.events,
+                self.items,
+                self.breaches,
+                self.usage,
+            )
+        )
+
+    def before(self, later: _Changes) -> _Changes:
+        """Give these changes and later ones, merged."""
+        return _Changes(
+            self.slots | later.slots,
+            self.members | later.members,
+            self.blocks + later.blocks,
+            self.events | later.events,
+            self.items + later.items,
+            self.breaches | later.breaches,
+            self.usage + later.usage,
+        )
+
+    def batch(self, at: Instant) -> Batch:
+        """Give them as rows."""
+        return Batch(
+            [_row(slot, tally, measure, at) for slot, (tally, measure) in self.slots.items()],
+            [*self.usage.items()],
+            self.blocks,
+            [*self.members],
+            [*self.events.values()],
+            self.items,
+            [*self.breaches.values()],
+        )
 
 
 class Journal:
     """Gathers changes and writes them to the ledger."""
 
     def __init__(self) -> None:
-        self._slots: dict[Slot, Tally] = {}
-        self._usage: Counter[UsageKey] = Counter()
-        self._blocks: list[Block] = []
+        self._changes = _Changes()
+        self._writing = _Changes()
+        self._aged: dict[ItemKey, int] = {}
         self._urgent = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self._failing = False
         self._stopped = False
 
-    def note_slot(self, tally: Tally, slot: Slot) -> None:
+    def note_slot(self, tally: Tally, slot: Slot, measure: Measure = "requests") -> None:
         """Have a slot's settled units written."""
-        self._slots[slot] = tally
+        self._changes.slots[slot] = tally, measure
+
+    def note_member(self, tally: Tally, slot: Slot, member: str) -> None:
+        """Have somebody who was told apart in a slot written."""
+        self._changes.members[MemberRow(tally.key, slot.key, member)] = None
 
     def note_usage(
         self, account: str, location: str, meter: str, units: int, moment: float
     ) -> None:
         """Have units added to the usage of the hour that holds the moment."""
         hour = int(moment // 3_600) * 3_600
-        self._usage[UsageKey(account, location, meter, hour)] += units
+        usage, key = self._changes.usage, UsageKey(account, location, meter, hour)
+        usage[key] = min(usage[key] + units, MOST)
 
     def note_block(self, block: Block) -> None:
         """Have a block written, at once."""
-        self._blocks.append(block)
+        self._changes.blocks.append(block)
         self._urgent.set()
+
+    def note_event(self, event: EventRow) -> None:
+        """Have a usage event remembered as counted."""
+        self._changes.events[event.sender, event.source, event.id] = event
+
+    def note_item(self, item: ItemChange) -> None:
+        """Have an item opened, aged or closed."""
+        self._changes.items.append(item)
+        if isinstance(item, ItemAged):
+            self.restore([item])
+        elif isinstance(item, ItemClosed):
+            self._aged.pop((item.account, item.meter, item.item), None)
+
+    def restore(self, aged: Iterable[ItemAged | ItemRow]) -> None:
+        """Take up the open items that have counted as finished already."""
+        for item in aged:
+            self._aged[item.account, item.meter, item.item] = item.units
+
+    def counted_already(
+        self, account: str, closed: Iterable[tuple[MeterTerms, str]]
+    ) -> Counter[str]:
+        """Give what items that are closed now have counted before, by the meter it is on (E29)."""
+        counted: Counter[str] = Counter()
+        for meter, item in closed:
+            if meter.rule.ageing is not None:
+                units = self._aged.get((account, meter.name, item), 0)
+                counted[meter.rule.ageing.into] += units
+        return counted
+
+    def paused(self) -> asyncio.Lock:
+        """Give what holds back writing, as long as it is held."""
+        return self._flushing
+
+    def changing_items(self) -> set[ItemKey]:
+        """Give the items that are opened or closed and not written yet."""
+        changes = (*self._changes.items, *self._writing.items)
+        return {(item.account, item.meter, item.item) for item in changes}
+
+    def note_breach(self, breach: BreachRow) -> None:
+        """Have a breach written, or what is new about it."""
+        key = (breach.account, breach.rule, breach.scope, breach.starts_at)
+        self._changes.breaches[key] = breach
+
+    def knows_event(self, sender: str, source: str, event_id: str) -> bool:
+        """Say whether a usage event was counted and is still to be written."""
+        key = (sender, source, event_id)
+        return key in self._changes.events or key in self._writing.events
 
     async def run(self, ledger: Ledger, clock: Clock) -> None:
         """Write what is gathered, again and again, and a last time once stopped or cancelled."""
@@ -64,7 +188,8 @@ class Journal:
                 await self.flush(ledger, clock.now())
         finally:
             if not await self.flush(ledger, clock.now()):
-                log.error("ledger.lost", slots=len(self._slots), blocks=len(self._blocks))
+                changes = self._changes
+                log.error("ledger.lost", slots=len(changes.slots), blocks=len(changes.blocks))
 
     def stop(self) -> None:
         """Have `run` end after a last write."""
@@ -72,45 +197,55 @@ class Journal:
         self._urgent.set()
 
     async def flush(self, ledger: Ledger, at: Instant) -> bool:
-        """Write what is gathered; False where the ledger could not take it and it is kept."""
-        slots, usage, blocks = self._slots, self._usage, self._blocks
-        if not (slots or usage or blocks):
+        """Write what is gathered; False where the ledger could not take it and it is kept.
+
+        One at a time: whoever waits for a flush knows that all it noted before is written.
+        """
+        async with self._flushing:
+            return await self._flush(ledger, at)
+
+    async def _flush(self, ledger: Ledger, at: Instant) -> bool:
+        if not self._changes:
             return True
-        self._slots, self._usage, self._blocks = {}, Counter(), []
-        batch = Batch(
-            [_row(tally, slot, at) for slot, tally in slots.items()], [*usage.items()], blocks
-        )
-        writing = asyncio.create_task(ledger.write(batch))
+        self._writing, self._changes = self._changes, _Changes()
+        writing = asyncio.create_task(ledger.write(self._writing.batch(at)))
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
             # Whoever cancels this waits until the write is through, one way or the other.
             await asyncio.wait((writing,))
             if writing.cancelled():
-                # It may have been committed; slots and blocks can be written twice, usage can't.
-                self._put_back(slots, Counter(), blocks)
+                # It may have been committed; all but usage can be written twice.
+                self._writing.usage.clear()
+                self._put_back()
             elif writing.exception():
-                self._put_back(slots, usage, blocks)
+                self._put_back()
             raise
         except Exception as error:  # noqa: BLE001  whatever it is, nothing gathered may be lost
-            self._put_back(slots, usage, blocks)
+            self._put_back()
             if not self._failing:
                 log.error("ledger.write_failed", reason=repr(error))
             self._failing = True
             return False
+        finally:
+            self._writing = _Changes()
         if self._failing:
             log.info("ledger.write_recovered")
         self._failing = False
         return True
 
-    def _put_back(
-        self, slots: dict[Slot, Tally], usage: Counter[UsageKey], blocks: list[Block]
-    ) -> None:
-        self._slots = slots | self._slots
-        self._usage = usage + self._usage
-        self._blocks = blocks + self._blocks
+    def _put_back(self) -> None:
+        self._changes = self._writing.before(self._changes)
 
 
-def _row(tally: Tally, slot: Slot, at: Instant) -> SlotRow:
+def _row(slot: Slot, tally: Tally, measure: Measure, at: Instant) -> SlotRow:
     ends_at = slot.ends + at.wall - tally.clock(at)
-    return SlotRow(tally.key, slot.key, ends_at, slot.settled)
+    level = tally.level if measure == "gauge" else None
+    return SlotRow(
+        tally.key,
+        slot.key,
+        FOREVER if math.isinf(ends_at) else ends_at,
+        slot.settled,
+        measure,
+        level or 0,
+    )

@@ -7,118 +7,112 @@ that leaves the file as it is (F-41, F-42).
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
 import json
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, event, insert, make_url, select
+from sqlalchemy import (
+    and_,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from fairuse.base.errors import LedgerError
 from fairuse.rules.blocks import Block
-from fairuse.rules.tally import TallyKey
+from fairuse.rules.tally import KEPT_SECONDS, TallyKey
 from fairuse.stores import schema
-from fairuse.stores.migrate import migrate
+from fairuse.stores.database import Database
 from fairuse.stores.rows import (
+    FOREVER,
     Batch,
     CaseRow,
+    ItemRow,
+    MemberRow,
     NoticeRow,
     SlotRow,
     UsageKey,
-    block_values,
     notice_values,
     parse_scope,
     scope_text,
-    slot_values,
 )
+from fairuse.stores.statements import batch_statements, item_statement, same_item
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
-    from sqlalchemy import Select
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy import ColumnElement, Exists
 
-BUSY_MILLISECONDS = 5_000
+    from fairuse.stores.journal import EventKey
+
+SLOT = ("account", "limit_name", "window_text", "scope", "slot")
+EVENTS_KEPT = 400 * 86_400
+"""How many seconds a usage event's id is remembered: longer than anybody retries."""
 
 
-class Ledger:
-    """One database, one process."""
-
-    def __init__(self, engine: AsyncEngine, path: Path, lock: IO[bytes]) -> None:
-        self.path = path.absolute()
-        self._engine = engine
-        self._lock = lock
-
-    @classmethod
-    async def open(cls, url: str) -> Ledger:
-        """Open the database, made or brought up to date first.
-
-        Raises LedgerError where it can't be opened, is in use, or is from a newer version.
-        """
-        path = make_url(url).database or ""
-        lock = await asyncio.to_thread(_lock, Path(path))
-        engine = create_async_engine(make_url(url).set(drivername="sqlite+aiosqlite"))
-        event.listen(engine.sync_engine, "connect", _set_pragmas)
-        try:
-            async with engine.begin() as connection:
-                await connection.run_sync(migrate, path)
-        except (SQLAlchemyError, LedgerError) as error:
-            await engine.dispose()
-            lock.close()
-            raise LedgerError(f"the ledger {path} can't be used: {_reason(error)}") from error
-        return cls(engine, Path(path), lock)
-
-    async def close(self) -> None:
-        """Close the database, and let another process have it."""
-        await self._engine.dispose()
-        self._lock.close()
+class Ledger(Database):
+    """What is remembered, and how it is asked for."""
 
     async def write(self, batch: Batch) -> None:
         """Write a batch of the journal, whole or not at all. Raises LedgerError."""
-        async with self._transaction() as connection:
-            if batch.slots:
-                await connection.execute(_PUT_SLOT, [slot_values(row) for row in batch.slots])
-            if batch.usage:
-                values = [{**key._asdict(), "units": units} for key, units in batch.usage]
-                await connection.execute(_ADD_USAGE, values)
-            if batch.blocks:
-                values = [block_values(block) for block in batch.blocks]
-                await connection.execute(insert(schema.blocks), values)
+        async with self.transaction() as connection:
+            for statement, values in batch_statements(batch):
+                if values:
+                    await connection.execute(statement, values)
+            for item in batch.items:
+                await connection.execute(item_statement(item))
 
-    async def open_case(self, case: CaseRow, notice: NoticeRow) -> bool:
-        """Open a case and write its notice, both or neither; False where the case exists (P8)."""
+    async def open_case(
+        self, case: CaseRow, notice: NoticeRow, *, unless_open: bool = False
+    ) -> bool:
+        """Open a case and write its notice, both or neither; False where the case exists (P8).
+
+        With `unless_open`, any open case of the same rule and scope is the same case.
+        """
+        table = schema.cases
         values = {**case._asdict(), "scope": scope_text(case.scope)}
-        open_once = upsert(schema.cases).values(values).on_conflict_do_nothing()
-        async with self._transaction() as connection:
-            case_id = await connection.scalar(open_once.returning(schema.cases.c.id))
+        open_once = upsert(table).values(values).on_conflict_do_nothing()
+        same = [table.c[name] == values[name] for name in ("account", "rule", "scope", "state")]
+        async with self.transaction() as connection:
+            if unless_open and await connection.scalar(select(table.c.id).where(*same)):
+                return False
+            case_id = await connection.scalar(open_once.returning(table.c.id))
             if case_id is None:
                 return False
             await connection.execute(insert(schema.notices), notice_values(notice, case_id))
         return True
 
+    async def warn_of_item(self, item: ItemRow, notice: NoticeRow) -> None:
+        """Write the notice about an open item, and remember that it was."""
+        warned = update(schema.items).where(*same_item(item)).values(warned=True)
+        async with self.transaction() as connection:
+            await connection.execute(warned)
+            await connection.execute(insert(schema.notices), notice_values(notice, None))
+
     async def write_notice(self, notice: NoticeRow) -> None:
         """Write a notice that belongs to no case. Raises LedgerError."""
-        async with self._transaction() as connection:
+        async with self.transaction() as connection:
             await connection.execute(insert(schema.notices), notice_values(notice, None))
 
     async def open_slots(self, moment: float) -> list[SlotRow]:
-        """Give the slots that have not ended, oldest first."""
+        """Give the slots that are kept, and the latest of each level, oldest first."""
         table = schema.slots
-        query = select(table).where(table.c.ends_at > moment).order_by(table.c.slot)
+        level = and_(table.c.level > 0, ~_newer_slot())
+        query = select(table).where(or_(~_over(moment), level)).order_by(table.c.slot)
         return [
-            SlotRow(
-                TallyKey(row.account, row.limit_name, row.window_text, parse_scope(row.scope)),
-                row.slot,
-                row.ends_at,
-                row.units,
-            )
-            for row in await self._rows(query)
+            SlotRow(_key(row), row.slot, row.ends_at, row.units, row.measure, row.level)
+            for row in await self.rows(query)
         ]
+
+    async def members(self, moment: float) -> list[MemberRow]:
+        """Give who was told apart in the slots that are kept."""
+        table, slots = schema.members, schema.slots
+        same = [table.c[name] == slots.c[name] for name in SLOT]
+        query = select(table).join(slots, and_(*same)).where(~_over(moment))
+        return [MemberRow(_key(row), row.slot, row.member) for row in await self.rows(query)]
 
     async def blocks_since(self, moment: float) -> list[Block]:
         """Give the blocks that ended after a moment or run still, oldest first."""
@@ -126,7 +120,7 @@ class Ledger:
         query = select(table).where(table.c.ends_at > moment).order_by(table.c.id)
         return [
             Block(row.address, row.account, row.rule, row.starts_at, row.ends_at, row.repetition)
-            for row in await self._rows(query)
+            for row in await self.rows(query)
         ]
 
     async def cases(self, account: str) -> list[CaseRow]:
@@ -144,7 +138,7 @@ class Ledger:
                 row.opened_at,
                 row.state,
             )
-            for row in await self._rows(query)
+            for row in await self.rows(query)
         ]
 
     async def notices(self, account: str, at_most: int = 50) -> list[NoticeRow]:
@@ -170,73 +164,65 @@ class Ledger:
                 row.subject,
                 row.body,
             )
-            for row in await self._rows(query)
+            for row in await self.rows(query)
         ]
 
     async def usage(self, account: str) -> dict[UsageKey, int]:
         """Give the usage of an account, by location, meter and hour."""
         table = schema.usage
-        rows = await self._rows(select(table).where(table.c.account == account))
+        rows = await self.rows(select(table).where(table.c.account == account))
         return {UsageKey(row.account, row.location, row.meter, row.hour): row.units for row in rows}
 
+    async def known_events(self, keys: Sequence[EventKey]) -> set[EventKey]:
+        """Give those of some usage events, by sender, source and id, that were counted (P8)."""
+        table = schema.events
+        name = tuple_(table.c.sender, table.c.source, table.c.id)
+        rows = await self.rows(
+            select(table.c.sender, table.c.source, table.c.id).where(name.in_(keys))
+        )
+        return {(row.sender, row.source, row.id) for row in rows}
+
+    async def items(self, opened_before: float = FOREVER, *, aged: bool = False) -> list[ItemRow]:
+        """Give the items that are open since before a moment, oldest first; or those that aged."""
+        table = schema.items
+        query = (
+            select(*(table.c[name] for name in ItemRow._fields))
+            .where(table.c.opened_at < opened_before, table.c.aged.is_(aged))
+            .where(table.c.closed_at.is_(None))
+            .order_by(table.c.opened_at)
+        )
+        return [ItemRow(*row) for row in await self.rows(query)]
+
     async def prune(self, moment: float) -> None:
-        """Drop the slots that ended before a moment; usage, cases, notices and blocks stay."""
-        async with self._transaction() as connection:
-            await connection.execute(delete(schema.slots).where(schema.slots.c.ends_at < moment))
+        """Drop the slots and closed items that are over, and events told more than a year ago.
 
-    async def _rows(self, query: Select[Any]) -> Sequence[Any]:
-        async with self._transaction() as connection:
-            rows: Sequence[Any] = (await connection.execute(query)).all()
-            return rows
-
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            async with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise LedgerError(_reason(error)) from error
+        The latest slot of a level stays; so do usage, cases, notices, blocks and breaches.
+        """
+        slots, members = schema.slots, schema.members
+        over = and_(_over(moment), or_(slots.c.level == 0, _newer_slot()))
+        kept = exists().where(and_(*(members.c[name] == slots.c[name] for name in SLOT)))
+        async with self.transaction() as connection:
+            await connection.execute(delete(slots).where(over))
+            await connection.execute(delete(members).where(~kept))
+            told = schema.events.c.told_at
+            await connection.execute(delete(schema.events).where(told < moment - EVENTS_KEPT))
+            closed = schema.items.c.closed_at
+            await connection.execute(delete(schema.items).where(closed < moment - KEPT_SECONDS))
 
 
-_slot_insert = upsert(schema.slots)
-_PUT_SLOT = _slot_insert.on_conflict_do_update(
-    set_={"units": _slot_insert.excluded.units, "ends_at": _slot_insert.excluded.ends_at}
-)
-_usage_insert = upsert(schema.usage)
-_ADD_USAGE = _usage_insert.on_conflict_do_update(
-    set_={"units": schema.usage.c.units + _usage_insert.excluded.units}
-)
+def _over(moment: float) -> ColumnElement[bool]:
+    """Find slots of which nothing is needed: usage of a calendar window may still be told late."""
+    table = schema.slots
+    calendar = table.c.window_text.startswith("calendar")
+    return or_(table.c.ends_at <= moment - KEPT_SECONDS, and_(table.c.ends_at <= moment, ~calendar))
 
 
-def _lock(path: Path) -> IO[bytes]:
-    """Keep a second process out: counters in memory are exact in one process only."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open("ab")
-    except OSError as error:
-        raise LedgerError(f"the ledger {path} can't be made: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise LedgerError(
-            f"the ledger {path} is in use by another process;"
-            " the embedded store counts in one process only, so run one worker"
-        ) from None
-    return lock
+def _newer_slot() -> Exists:
+    """Say of a slot whether there is a later one of the same window and scope."""
+    slots, later = schema.slots, schema.slots.alias()
+    same = [slots.c[name] == later.c[name] for name in SLOT[:-1]]
+    return exists().where(and_(*same, later.c.slot > slots.c.slot))
 
 
-def _set_pragmas(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        f"busy_timeout={BUSY_MILLISECONDS}",
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error)
+def _key(row: Any) -> TallyKey:
+    return TallyKey(row.account, row.limit_name, row.window_text, parse_scope(row.scope))

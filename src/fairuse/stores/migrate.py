@@ -17,15 +17,32 @@ if TYPE_CHECKING:
 
 def migrate(connection: Connection, name: str) -> None:
     """Upgrade the schema. Raises LedgerError where the ledger is from a newer version."""
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", "fairuse.stores:migrations")
-    config.set_main_option("path_separator", "os")
-    script = ScriptDirectory.from_config(config)
-    found = MigrationContext.configure(connection).get_current_revision()
+    config, script, found = _schema(connection)
     known = [revision.revision for revision in script.walk_revisions()]
     if found is not None and found not in known:
         raise LedgerError(
             f"{name} has schema {found}, and this version knows up to {script.get_current_head()};"
             " a newer version of fairuse wrote it"
         )
-    command.upgrade(config, "head")
+    if found != script.get_current_head():
+        # The driver begins a transaction before it changes rows, and none before it changes tables.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        command.upgrade(config, "head")
+
+
+def check_schema(connection: Connection, name: str) -> None:
+    """Look whether a ledger has this version's schema. Raises LedgerError where it has not."""
+    _, script, found = _schema(connection)
+    if found != script.get_current_head():
+        raise LedgerError(
+            f"{name} has schema {found}, and this version needs {script.get_current_head()};"
+            " start the gateway once to bring it up to date"
+        )
+
+
+def _schema(connection: Connection) -> tuple[Config, ScriptDirectory, str | None]:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "fairuse.stores:migrations")
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+    return config, script, MigrationContext.configure(connection).get_current_revision()

@@ -6,13 +6,14 @@ store is told what time it is; it never reads a clock.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fairuse.rules.windows import Rolling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from fairuse.base.instant import Instant
     from fairuse.rules.tally import ScopeKey, Slot, Tally
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 class Claim(NamedTuple):
     """What one request asks of one limit: `cost` units (>= 0) within `amount`.
 
-    `span` is the calendar window of this moment, and None for a rolling window.
+    `span` is the calendar window of this moment, and None for other windows; `member` is who is
+    told apart. What only lowers a level is never refused.
     """
 
     limit: LimitTerms
@@ -31,10 +33,12 @@ class Claim(NamedTuple):
     amount: int
     cost: int
     span: Span | None
+    member: str = ""
+    refusable: bool = True
 
     @property
     def window_seconds(self) -> int:
-        """Give the length of the window."""
+        """Give the length of the window; 0 where there is none."""
         if self.span is not None:
             return self.span.end - self.span.start
         return self.limit.window.seconds if isinstance(self.limit.window, Rolling) else 0
@@ -53,17 +57,22 @@ class Receipt:
 
     __slots__ = ("holds", "open")
 
-    def __init__(self, holds: Sequence[Hold]) -> None:
+    def __init__(self, holds: list[Hold]) -> None:
         self.holds = holds
         self.open = True
 
 
 class Exceeded(NamedTuple):
-    """Nothing was reserved: `claim` is over, and may fit again in `frees_in` seconds, or never."""
+    """Nothing was reserved: `claim` is over, and may fit again in `frees_in` seconds.
+
+    Of several it is the one that takes longest; None where time alone will not do. `others` are
+    the other claims that did not fit.
+    """
 
     claim: Claim
     used: int
     frees_in: float | None
+    others: tuple[Claim, ...] = ()
 
 
 class Crossing(NamedTuple):
@@ -84,7 +93,8 @@ class Crossing(NamedTuple):
 class Reading(NamedTuple):
     """What is used of one limit in one scope: `settled` units, and `used` with the open ones.
 
-    `starts_at` and `ends_at` bound the window on wall time; a rolling one ends when it is empty.
+    Of a level, `used` is the level and `settled` the highest of the window. `starts_at` and
+    `ends_at` bound the window on wall time; a rolling one ends when it is empty.
     """
 
     limit: str
@@ -113,6 +123,10 @@ class Outcome(Enum):
         return self is Outcome.ACCEPTED or (hard and self is Outcome.UNKNOWN)
 
 
+Costs = Mapping[str, int | None]
+"""Units by meter."""
+
+
 class Counters(Protocol):
     """Counts units. Every implementation keeps the same promises."""
 
@@ -123,10 +137,26 @@ class Counters(Protocol):
         """
         ...
 
-    def settle(self, receipt: Receipt, outcome: Outcome, at: Instant) -> list[Crossing]:
+    def settle(
+        self, receipt: Receipt, outcome: Outcome, costs: Costs, at: Instant
+    ) -> list[Crossing]:
         """Close a receipt: the units count, or are given back. A second time does nothing (F-26).
 
-        Gives the soft limits that this receipt took over their amount, each once per window.
+        `costs` says what the meters really came to, where that is not what was reserved; None
+        where nobody told. Gives the soft limits that this receipt took over their amount: of a
+        calendar window once, of a rolling one each time.
+        """
+        ...
+
+    def accrue(self, receipt: Receipt, costs: Mapping[str, int], at: Instant) -> list[Crossing]:
+        """Count units of a receipt that stays open, such as the seconds of a long stream (B08)."""
+        ...
+
+    def record(self, account: str, claim: Claim, moment: float, at: Instant) -> Crossing | None:
+        """Count what was used at an earlier moment; facts are never refused (S16).
+
+        `claim.cost` are the units, the level, or 1 for a member; `claim.span` the window of the
+        moment.
         """
         ...
 

@@ -10,16 +10,88 @@ from fairuse.rules.blocks import Block
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fairuse.rules.meters import Measure
     from fairuse.rules.tally import ScopeKey, TallyKey
 
 
+FOREVER = 253_402_300_800.0
+"""The end of what has none: the year 10000, in seconds since 1970."""
+
+
 class SlotRow(NamedTuple):
-    """A slot as it is kept: `slot` its key, `ends_at` on wall time."""
+    """A slot as it is kept: `slot` its key, `ends_at` on wall time, `level` of levels alone."""
 
     key: TallyKey
     slot: int
     ends_at: float
     units: int
+    measure: Measure = "requests"
+    level: int = 0
+
+
+class MemberRow(NamedTuple):
+    """Somebody who was told apart in a slot."""
+
+    key: TallyKey
+    slot: int
+    member: str
+
+
+class EventRow(NamedTuple):
+    """A usage event that was counted: told once, never again (P8)."""
+
+    sender: str
+    source: str
+    id: str
+    told_at: float
+    happened_at: float
+    adjusted: bool
+
+
+class ItemRow(NamedTuple):
+    """An item that is open, such as a page that is edited together and not finished (E28)."""
+
+    account: str
+    meter: str
+    item: str
+    units: int
+    opened_at: float
+    warned: bool = False
+
+
+class ItemClosed(NamedTuple):
+    """An item that is open no longer."""
+
+    account: str
+    meter: str
+    item: str
+    closed_at: float
+
+
+class ItemAged(NamedTuple):
+    """An item that is open still and has counted as finished (E29)."""
+
+    account: str
+    meter: str
+    item: str
+    units: int
+
+
+ItemChange = ItemRow | ItemClosed | ItemAged
+
+
+class BreachRow(NamedTuple):
+    """A window over its limit, or an episode of consecutive ones of a short window."""
+
+    tenant: str
+    account: str
+    rule: str
+    scope: ScopeKey
+    starts_at: float
+    ends_at: float
+    last_at: float
+    reading: int
+    amount: int
 
 
 class UsageKey(NamedTuple):
@@ -32,11 +104,15 @@ class UsageKey(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What one flush of the journal writes: slots as they stand, usage and blocks to add."""
+    """What one flush of the journal writes, in one transaction."""
 
-    slots: Sequence[SlotRow]
-    usage: Sequence[tuple[UsageKey, int]]
-    blocks: Sequence[Block]
+    slots: Sequence[SlotRow] = ()
+    usage: Sequence[tuple[UsageKey, int]] = ()
+    blocks: Sequence[Block] = ()
+    members: Sequence[MemberRow] = ()
+    events: Sequence[EventRow] = ()
+    items: Sequence[ItemChange] = ()
+    breaches: Sequence[BreachRow] = ()
 
 
 class CaseRow(NamedTuple):
@@ -89,7 +165,27 @@ def slot_values(row: SlotRow) -> dict[str, object]:
         "slot": row.slot,
         "ends_at": row.ends_at,
         "units": row.units,
+        "measure": row.measure,
+        "level": row.level,
     }
+
+
+def member_values(row: MemberRow) -> dict[str, object]:
+    """Give a member's columns."""
+    account, limit, window, scope = row.key
+    return {
+        "account": account,
+        "limit_name": limit,
+        "window_text": window,
+        "scope": scope_text(scope),
+        "slot": row.slot,
+        "member": row.member,
+    }
+
+
+def breach_values(row: BreachRow) -> dict[str, object]:
+    """Give a breach's columns."""
+    return {**row._asdict(), "scope": scope_text(row.scope)}
 
 
 def block_values(block: Block) -> dict[str, object]:
