@@ -1,55 +1,53 @@
-"""The way of a request, in one function; and the way of what follows from it, in another.
+"""The way of a request, in one function.
 
 admit -> identify -> meter -> decide -> forward -> settle      inline
                                                       |
-                                                      +--> escalate -> notify      off the path
+                                                      +--> escalate -> notify      followups.py
 """
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from fairuse.base.errors import LedgerError, UpstreamError
+from fairuse.base.errors import UpstreamError
 from fairuse.base.keys import new_request_id
 from fairuse.base.log import RequestLine, cut, logger
 from fairuse.base.texts import preferred
-from fairuse.rules.blocks import Block
 from fairuse.rules.exchange import Exchange
-from fairuse.rules.refusal import Reader, Refusal
+from fairuse.rules.refusal import EVENTS_PATH, Reader, Refusal
 from fairuse.stages.admit import admit
 from fairuse.stages.answer import Answer
 from fairuse.stages.decide import block_repeated, decide, hard_limits, refusal_of
-from fairuse.stages.escalate import escalate, overlooked
-from fairuse.stages.identify import blocked_here, identify
-from fairuse.stages.meter import meter
-from fairuse.stages.notify import notify_blocked, notify_over, untold_blocks
-from fairuse.stages.settle import settle
-from fairuse.stores.protocol import Crossing, Receipt
+from fairuse.stages.identify import blocked_here, identify, identify_sender
+from fairuse.stages.meter import meter, movements, read_ahead
+from fairuse.stages.settle import lasts, settle, settle_so_far
+from fairuse.stores.protocol import Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     from fairuse.base.clock import Clock
     from fairuse.base.log import AccessLog
-    from fairuse.rules.config import Config
+    from fairuse.followups import Followups
+    from fairuse.rules.config import Config, Sender
     from fairuse.rules.exchange import Subject
+    from fairuse.rules.headers import HardLimit
     from fairuse.stages.forward import Forward
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.callers import RecentEvents
     from fairuse.stores.configuration import Configuration
     from fairuse.stores.journal import Journal
-    from fairuse.stores.ledger import Ledger
     from fairuse.stores.protocol import Counters
 
 HEALTH_PATH = "/fairuse/health"
-RETRY_SECONDS = 1.0
 POLICY_VIOLATION = 1008
 """The WebSocket close code (RFC 6455 section 7.4.1); before the handshake it becomes a 403."""
+SWITCHING_PROTOCOLS = 101
 
 log = logger(__name__)
 
@@ -62,12 +60,14 @@ class Page(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Followup:
-    """Something to tell an account, off the request's way."""
+class Events(Protocol):
+    """Takes usage events from a sender."""
 
-    account: str
-    event: Crossing | Block
+    async def __call__(
+        self, exchange: Exchange, sender: Sender, config: Config, receive: Receive, answer: Answer
+    ) -> Refusal | None:
+        """Answer a request, or give the refusal."""
+        ...
 
 
 @dataclass(slots=True)
@@ -81,10 +81,12 @@ class Pipeline:
     unknown_callers: RecentEvents
     refusals: RecentEvents
     journal: Journal
+    followups: Followups
     forward: Forward
-    pages: Mapping[str, Page]
     access_log: AccessLog
-    followups: asyncio.Queue[Followup] = field(default_factory=asyncio.Queue)
+    pages: Mapping[str, Page] = field(default_factory=dict)
+    events: Events | None = None
+    lasting: dict[Exchange, tuple[Subject, Receipt]] = field(default_factory=dict)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request along the way, and note how it went."""
@@ -92,7 +94,9 @@ class Pipeline:
         config = self.configuration.current
         answer = Answer(exchange, send, dated=self.forward.dates_answers)
         try:
-            await self._way(exchange, config, receive, answer)
+            refusal = await self._way(exchange, config, receive, answer)
+            if refusal is not None:
+                await answer.refuse(refusal, _reader(exchange, config), receive)
         except UpstreamError as error:
             exchange.fault = error.kind
             log.warning("upstream.failed", request_id=exchange.request_id, reason=str(error))
@@ -100,125 +104,159 @@ class Pipeline:
             # server aborts it when the response stays incomplete.
             if not answer.started:
                 refusal = Refusal(error.kind, "upstream")
-                await self._refuse(refusal, exchange, config, receive, answer)
+                await answer.refuse(refusal, _reader(exchange, config), receive)
         finally:
             seconds = self.clock.now().monotonic - exchange.at.monotonic
-            self.access_log.record(_line(exchange, answer.sent_bytes, seconds))
-
-    async def handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the handshake of a known caller through; what the connection carries is its own."""
-        exchange = Exchange(scope, self.clock.now(), new_request_id())
-        config = self.configuration.current
-        subject = self._who(exchange, config)
-        refusal = (
-            subject
-            if isinstance(subject, Refusal)
-            else blocked_here(exchange, subject, config, self.blocks)
-        )
-        try:
-            if refusal is not None:
-                exchange.status, exchange.rule = refusal.status, refusal.rule
-                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
-            else:
-                await self.forward(exchange, config, receive, send)
-        finally:
-            seconds = self.clock.now().monotonic - exchange.at.monotonic
-            self.access_log.record(_line(exchange, 0, seconds))
+            self.access_log.record(_line(exchange, seconds))
 
     async def _way(
         self, exchange: Exchange, config: Config, receive: Receive, answer: Answer
-    ) -> None:
+    ) -> Refusal | None:
+        """Go the way of a request; gives the refusal where it ends early."""
         if exchange.path == HEALTH_PATH:
-            return await answer.whole(200, [_JSON], b'{"status": "ok"}')
-        subject = self._who(exchange, config)
+            await answer.whole(200, [_JSON], b'{"status": "ok"}')
+            return None
+        if refusal := admit(exchange, config, self.blocks):
+            return refusal
+        if exchange.path == EVENTS_PATH and self.events is not None:
+            sender = identify_sender(exchange, config, self.unknown_callers)
+            if isinstance(sender, Refusal):
+                return sender
+            return await self.events(exchange, sender, config, receive, answer)
+        subject = identify(exchange, config, self.unknown_callers)
         if isinstance(subject, Refusal):
-            return await self._refuse(subject, exchange, config, receive, answer)
+            return subject
         if page := self.pages.get(exchange.path):
-            return await page(subject, answer)
-        receipt = self._whether(exchange, subject, config, answer)
+            await page(subject, answer)
+            return None
+        return await self._metered_way(exchange, subject, config, receive, answer)
+
+    async def _metered_way(
+        self,
+        exchange: Exchange,
+        subject: Subject,
+        config: Config,
+        receive: Receive,
+        answer: Answer,
+    ) -> Refusal | None:
+        """Go on with an account's request."""
+        if refusal := blocked_here(exchange, subject, config, self.blocks):
+            return refusal
+        if movements(exchange, subject):
+            read = await read_ahead(exchange, subject, receive)
+            if isinstance(read, Refusal):
+                return read
+            receive = read
+        receipt, limits = self._whether(exchange, subject, config)
+        answer.announce(limits)
         if isinstance(receipt, Refusal):
-            return await self._refuse(receipt, exchange, config, receive, answer)
+            return receipt
+        answer.before_end = partial(self._settle, exchange, subject, receipt)
         try:
-            await self.forward(exchange, config, receive, answer)
+            await self.forward(exchange, config, _counted(exchange, receive), answer)
+        finally:
+            answer.before_end()
+            answer.before_end = None
+        return None
+
+    async def handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take a WebSocket along the same way: what it counts is settled when it closes."""
+        exchange = Exchange(scope, self.clock.now(), new_request_id())
+        config = self.configuration.current
+        try:
+            refusal = await self._websocket_way(exchange, config, receive, send)
+            if refusal is not None:
+                exchange.status, exchange.rule = refusal.status, refusal.rule
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        finally:
+            seconds = self.clock.now().monotonic - exchange.at.monotonic
+            self.access_log.record(_line(exchange, seconds))
+
+    async def _websocket_way(
+        self, exchange: Exchange, config: Config, receive: Receive, send: Send
+    ) -> Refusal | None:
+        if refusal := admit(exchange, config, self.blocks):
+            return refusal
+        subject = identify(exchange, config, self.unknown_callers)
+        if isinstance(subject, Refusal):
+            return subject
+        if refusal := blocked_here(exchange, subject, config, self.blocks):
+            return refusal
+        movements(exchange, subject)
+        receipt, _ = self._whether(exchange, subject, config)
+        if isinstance(receipt, Refusal):
+            return receipt
+
+        async def send_counted(message: Message) -> None:
+            if message["type"] == "websocket.accept":
+                exchange.status = SWITCHING_PROTOCOLS
+            exchange.sent_bytes += _size(message)
+            await send(message)
+
+        try:
+            await self.forward(exchange, config, _counted(exchange, receive), send_counted)
         finally:
             self._settle(exchange, subject, receipt)
         return None
 
-    def _who(self, exchange: Exchange, config: Config) -> Subject | Refusal:
-        """Admit and identify."""
-        refusal = admit(exchange, config, self.blocks)
-        return refusal or identify(exchange, config, self.unknown_callers)
-
     def _whether(
-        self, exchange: Exchange, subject: Subject, config: Config, answer: Answer
-    ) -> Receipt | Refusal:
+        self, exchange: Exchange, subject: Subject, config: Config
+    ) -> tuple[Receipt | Refusal, list[HardLimit]]:
         """Meter and decide."""
-        if refusal := blocked_here(exchange, subject, config, self.blocks):
-            return refusal
         claims = meter(exchange, subject)
+        if isinstance(claims, Refusal):
+            return claims, []
         decision = decide(subject, claims, self.counters, exchange.at)
-        answer.announce(hard_limits(decision, exchange.at))
+        limits = hard_limits(decision, exchange.at)
         if isinstance(decision, Receipt):
-            return decision
+            if any(not move.meter.simple and lasts(move) for move in exchange.moves):
+                self.lasting[exchange] = subject, decision
+            return decision, limits
         block = block_repeated(decision, exchange, subject, config, self.blocks, self.refusals)
         if block is not None:
-            self.followups.put_nowait(Followup(subject.account, block))
-        return refusal_of(decision, exchange.at)
-
-    async def follow_up(self, ledger: Ledger) -> None:
-        """Tell the accounts what happened, one event after another, until cancelled."""
-        while True:
-            followup = await self.followups.get()
-            while not await self._told(followup, ledger):  # noqa: ASYNC110  a retry, not a wait
-                await asyncio.sleep(RETRY_SECONDS)
-            self.followups.task_done()
-
-    async def catch_up(self, ledger: Ledger) -> None:
-        """Find what a crash kept from being told. Raises LedgerError."""
-        at = self.clock.now()
-        for account, terms in self.configuration.current.accounts.items():
-            events: list[Crossing | Block] = [*overlooked(account, terms, self.counters, at)]
-            events += await untold_blocks(self.blocks.of_account(account, at.wall), ledger)
-            for event in events:
-                self.followups.put_nowait(Followup(account, event))
-
-    async def _told(self, followup: Followup, ledger: Ledger) -> bool:
-        """Escalate and notify; False where the ledger could not take it yet."""
-        config = self.configuration.current
-        terms = config.accounts.get(followup.account)
-        if terms is None:
-            return True
-        at, contact = self.clock.now(), config.settings.contact
-        try:
-            if isinstance(followup.event, Block):
-                await notify_blocked(followup.event, followup.account, terms, contact, ledger, at)
-            else:
-                case = escalate(followup.event, terms, at)
-                await notify_over(case, followup.event, terms, contact, ledger)
-        except LedgerError as error:
-            log.error("notice.not_written", account=followup.account, reason=str(error))
-            return False
-        except Exception:  # what one account is told must not keep the others from being told
-            log.exception("notice.failed", account=followup.account)
-        return True
-
-    async def _refuse(
-        self,
-        refusal: Refusal,
-        exchange: Exchange,
-        config: Config,
-        receive: Receive,
-        answer: Answer,
-    ) -> None:
-        await answer.refuse(refusal, _reader(exchange, config), receive)
+            self.followups.blocked(subject.account, block)
+        self.followups.refused(subject.account, decision, subject.terms, exchange.at)
+        return refusal_of(decision, exchange.at), limits
 
     def _settle(self, exchange: Exchange, subject: Subject, receipt: Receipt) -> None:
+        """Settle, once."""
+        if not receipt.open:
+            return
+        self.lasting.pop(exchange, None)
         at = self.clock.now()
-        for crossing in settle(exchange, subject, receipt, self.counters, self.journal, at):
-            self.followups.put_nowait(Followup(subject.account, crossing))
+        self.followups.crossed(
+            settle(exchange, subject, receipt, self.counters, self.journal, at), subject.terms
+        )
+
+    def settle_lasting(self) -> None:
+        """Count what long requests have come to so far; nobody has to wait for their end."""
+        at = self.clock.now()
+        for exchange, (subject, receipt) in self.lasting.items():
+            self.followups.crossed(
+                settle_so_far(exchange, subject, receipt, self.counters, self.journal, at),
+                subject.terms,
+            )
 
 
 _JSON = (b"content-type", b"application/json")
+
+
+def _counted(exchange: Exchange, receive: Receive) -> Receive:
+    """Count the bytes of the body as they come in."""
+    if not exchange.counts_bytes:
+        return receive
+
+    async def receive_counted() -> Message:
+        message = await receive()
+        exchange.received_bytes += _size(message)
+        return message
+
+    return receive_counted
+
+
+def _size(message: Message) -> int:
+    body = message.get("body") or message.get("bytes")
+    return len(body) if body else len((message.get("text") or "").encode())
 
 
 def _reader(exchange: Exchange, config: Config) -> Reader:
@@ -233,7 +271,7 @@ def _reader(exchange: Exchange, config: Config) -> Reader:
     )
 
 
-def _line(exchange: Exchange, sent_bytes: int, seconds: float) -> RequestLine:
+def _line(exchange: Exchange, seconds: float) -> RequestLine:
     """Take what is logged of an exchange, so that the rest of it can go."""
     subject = exchange.subject
     return RequestLine(
@@ -247,6 +285,6 @@ def _line(exchange: Exchange, sent_bytes: int, seconds: float) -> RequestLine:
         location=(subject.location or None) if subject else None,
         rule=exchange.rule,
         fault=exchange.fault,
-        sent_bytes=sent_bytes,
+        sent_bytes=exchange.sent_bytes,
         seconds=seconds,
     )

@@ -6,12 +6,13 @@ import asyncio
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from fairuse.base.jsonfield import EventStreamField
 from fairuse.rules.forwarding import has_body
 from fairuse.rules.headers import rate_limit_headers, retry_after
 from fairuse.rules.refusal import problem_body
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from starlette.types import Message, Receive, Send
 
@@ -27,11 +28,17 @@ LINGER_SECONDS = 2.0
 Closing at once would reset the connection under the refusal, and the client would never see it.
 """
 
+_EVENTS = b"text/event-stream"
+
 
 class Answer:
-    """The `send` of one request: adds our headers and notes what was sent."""
+    """The `send` of one request: adds our headers and notes what was sent.
 
-    __slots__ = ("_dated", "_exchange", "_send", "headers", "sent_bytes", "started")
+    `before_end` is called before the last of the answer leaves, so that who waits for it and asks
+    again finds it settled.
+    """
+
+    __slots__ = ("_dated", "_exchange", "_send", "before_end", "headers", "started")
 
     def __init__(self, exchange: Exchange, send: Send, *, dated: bool) -> None:
         self._exchange = exchange
@@ -39,18 +46,40 @@ class Answer:
         self._dated = dated
         self.headers: Headers = [(b"x-request-id", exchange.request_id.encode())]
         self.started = False
-        self.sent_bytes = 0
+        self.before_end: Callable[[], None] | None = None
 
     async def __call__(self, message: Message) -> None:
         """Send one ASGI message on."""
         if message["type"] == "http.response.start":
             self.started = True
-            self._exchange.status = message["status"]
             theirs = [pair for pair in message.get("headers", ()) if pair[0] != b"x-request-id"]
+            self._exchange.status = message["status"]
+            self._exchange.answer_headers = theirs
+            if self._exchange.reads_answer:
+                self._read_events(theirs)
             message = {**message, "headers": [*theirs, *self.headers]}
         elif message["type"] == "http.response.body":
-            self.sent_bytes += len(message.get("body", b""))
+            body = message.get("body", b"")
+            self._exchange.sent_bytes += len(body)
+            if self._exchange.reads_answer:
+                self._read(body)
+            if self.before_end is not None and not message.get("more_body", False):
+                self.before_end()
         await self._send(message)
+
+    def _read_events(self, headers: Headers) -> None:
+        """Have the cost looked for in the events of a stream, where the answer is one."""
+        if any(name == b"content-type" and _EVENTS in value for name, value in headers):
+            for move in self._exchange.moves:
+                cost = move.meter.rule.cost
+                if move.reader is not None and cost is not None and cost.response_field:
+                    move.reader = EventStreamField(cost.response_field)
+
+    def _read(self, body: bytes) -> None:
+        """Let who looks for a cost in the answer see it pass."""
+        for move in self._exchange.moves:
+            if move.reader is not None:
+                move.reader.feed(body)
 
     async def whole(self, status: int, headers: Sequence[Header], body: bytes) -> None:
         """Send a response of our own, never to be stored by caches."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fairuse.rules.blocks import next_block
 from fairuse.rules.headers import HardLimit
 from fairuse.rules.refusal import Figures, Refusal
+from fairuse.rules.windows import Always
 from fairuse.stores.protocol import Receipt
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from fairuse.rules.blocks import Block
     from fairuse.rules.config import Config
     from fairuse.rules.exchange import Exchange, Subject
+    from fairuse.rules.terms import LimitTerms
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.callers import RecentEvents
     from fairuse.stores.protocol import Claim, Counters, Exceeded
@@ -34,18 +36,21 @@ def hard_limits(decision: Receipt | Exceeded, at: Instant) -> list[HardLimit]:
     """Give what remains of the hard limits that were asked; soft ones show nothing (P4)."""
     if isinstance(decision, Receipt):
         return [
-            _hard_limit(hold.claim, hold.tally.used, hold.tally.resets_in(at))
-            for hold in decision.holds
-            if hold.claim.limit.hard
+            _hard_limit(claim, tally.used, seconds, tally.resets_in(at))
+            for claim, tally, _ in decision.holds
+            if claim.limit.hard and (seconds := claim.window_seconds)
         ]
-    wait = decision.frees_in or decision.claim.window_seconds
-    return [_hard_limit(decision.claim, decision.used, wait)]
+    if not (seconds := decision.claim.window_seconds):
+        return []
+    return [_hard_limit(decision.claim, decision.used, seconds, decision.frees_in or seconds)]
 
 
-def _hard_limit(claim: Claim, used: int, resets_in: float) -> HardLimit:
-    return HardLimit(
-        claim.limit.name, claim.amount, claim.amount - used, claim.window_seconds, resets_in
-    )
+def _hard_limit(claim: Claim, used: int, seconds: int, resets_in: float) -> HardLimit:
+    amount, left = claim.amount, claim.amount - used
+    if claim.limit.unit.decimals:
+        one = 10**claim.limit.unit.decimals
+        amount, left = amount // one, left // one
+    return HardLimit(claim.limit.name, amount, left, seconds, resets_in)
 
 
 def refusal_of(exceeded: Exceeded, at: Instant) -> Refusal:
@@ -53,11 +58,19 @@ def refusal_of(exceeded: Exceeded, at: Instant) -> Refusal:
     claim = exceeded.claim
     limit = claim.limit
     return Refusal(
-        "runaway" if limit.then else "quota",
+        _kind(limit),
         limit.name,
         until=None if exceeded.frees_in is None else at.wall + exceeded.frees_in,
         figures=Figures(exceeded.used, claim.amount, limit.unit, limit.window_text, claim.scope),
     )
+
+
+def _kind(limit: LimitTerms) -> str:
+    if limit.over == "deny user":
+        return "seat"
+    if isinstance(limit.window, Always):
+        return "full"
+    return "runaway" if limit.then else "quota"
 
 
 def block_repeated(
@@ -68,16 +81,16 @@ def block_repeated(
     blocks: Blocks,
     refusals: RecentEvents,
 ) -> Block | None:
-    """Block the address of a request whose limit keeps refusing it, if its rule says so."""
-    limit = exceeded.claim.limit
+    """Block the address of a request whose limits keep refusing it, if a rule says so."""
     address = subject.address
-    if limit.then is None or address.text in config.never_block:
+    if address.text in config.never_block:
         return None
-    name = (limit.name, subject.account, address.bucket)
-    if not refusals.repeats(name, limit.then.after, exchange.at):
-        return None
-    earlier = blocks.latest(address.bucket, subject.account)
-    moment = exchange.at.wall
-    block = next_block(limit.then, limit.name, address, subject.account, earlier, moment)
-    blocks.add(block)
-    return block
+    for claim in (exceeded.claim, *exceeded.others):
+        limit = claim.limit
+        name = (limit.name, subject.account, address.bucket)
+        if limit.then and refusals.repeats(name, limit.then.after, exchange.at):
+            earlier, moment = blocks.latest(address.bucket, subject.account), exchange.at.wall
+            block = next_block(limit.then, limit.name, address, subject.account, earlier, moment)
+            blocks.add(block)
+            return block
+    return None

@@ -1,48 +1,99 @@
-"""Escalate: off the request's way, turn a crossed soft limit into a case."""
+"""Escalate: off the request's way, turn breaches into cases, as the policy says.
+
+A limit opens a case at once, or only after several breaches (B25); a policy may open one when its
+limits, whichever they are, were gone over repeatedly (E32). A signal opens none: it is for the
+operator's eyes.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fairuse.stores.protocol import Crossing
-from fairuse.stores.rows import CaseRow
+from fairuse.base.log import logger
+from fairuse.rules.windows import Calendar, months_before
+from fairuse.stores.rows import BreachRow, CaseRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from fairuse.base.instant import Instant
+    from fairuse.rules.policy import Breaches
     from fairuse.rules.terms import Terms
-    from fairuse.stores.protocol import Counters
+
+REPEATED = "repeated-breaches"
+"""The rule of a case that a policy's own `case_after` opens."""
+
+log = logger(__name__)
 
 
-def escalate(crossing: Crossing, terms: Terms, at: Instant) -> CaseRow:
-    """Give the case that a crossing opens; the same window and scope always give the same one."""
+def escalate(breach: BreachRow, terms: Terms, at: Instant) -> CaseRow | None:
+    """Give the case that a breach opens by itself, if it does; the same breach the same case."""
+    limit = terms.limit(breach.rule)
+    if limit is None or limit.hard:
+        return None
+    if limit.over == "signal":
+        figures = {"reading": breach.reading, "amount": breach.amount, "scope": dict(breach.scope)}
+        log.warning("signal.raised", account=breach.account, rule=breach.rule, **figures)
+        return None
+    return None if limit.case_after else _case(breach, breach.starts_at, breach.ends_at, at)
+
+
+def escalate_repeated(breaches: Sequence[BreachRow], terms: Terms, at: Instant) -> CaseRow | None:
+    """Give the case of limits gone over repeatedly: it is one a calendar month.
+
+    `breaches` are those of the account since `looks_back_to`, whichever the limit; signals don't
+    count.
+    """
+    needed = terms.rules.case_after
+    counted = [breach for breach in breaches if _counts(breach, terms)]
+    if needed is None or len(counted) < needed.breaches:
+        return None
+    span = Calendar("month").span(at.wall, terms.zone, terms.agreement.tenant.billing)
+    return _case(counted[-1]._replace(rule=REPEATED, scope=()), span.start, span.end, at)
+
+
+def judge(
+    breach: BreachRow, breaches: Sequence[BreachRow], terms: Terms, at: Instant
+) -> CaseRow | None:
+    """Give the case of a window that is over and was a breach once too often (B25).
+
+    `breaches` are those of the account since `looks_back_to`.
+    """
+    limit = terms.limit(breach.rule)
+    if limit is None or limit.case_after is None:
+        return None
+    same = [
+        other
+        for other in breaches
+        if (other.rule, other.scope) == (breach.rule, breach.scope)
+        and other.starts_at <= breach.starts_at
+    ]
+    if len(same) < limit.case_after.breaches:
+        return None
+    return _case(breach, same[0].starts_at, breach.ends_at, at)
+
+
+def looks_back_to(needed: Breaches, moment: float, terms: Terms) -> float:
+    """Give the moment from which breaches count: this month and those before it."""
+    billing = terms.agreement.tenant.billing
+    if needed.months == 1:
+        return Calendar("month").span(moment, terms.zone, billing).start
+    return months_before(moment, needed.months - 1, terms.zone, billing)[-1].start
+
+
+def _counts(breach: BreachRow, terms: Terms) -> bool:
+    limit = terms.limit(breach.rule)
+    return limit is not None and limit.over != "signal"
+
+
+def _case(breach: BreachRow, starts_at: float, ends_at: float, at: Instant) -> CaseRow:
     return CaseRow(
-        tenant=terms.tenant,
-        account=crossing.account,
-        rule=crossing.limit.name,
-        scope=crossing.scope,
-        starts_at=crossing.starts_at,
-        ends_at=crossing.ends_at,
+        tenant=breach.tenant,
+        account=breach.account,
+        rule=breach.rule,
+        scope=breach.scope,
+        starts_at=starts_at,
+        ends_at=ends_at,
         opened_at=at.wall,
         state="open",
     )
-
-
-def overlooked(account: str, terms: Terms, counters: Counters, at: Instant) -> Iterator[Crossing]:
-    """Find the soft limits an account is over, whose crossing a crash may have swallowed."""
-    for reading in counters.read(account, at):
-        limit = terms.limit(reading.limit)
-        if limit is None or limit.hard:
-            continue
-        amount = limit.amount(at.wall).value
-        if reading.settled > amount:
-            yield Crossing(
-                account,
-                limit,
-                reading.scope,
-                amount,
-                reading.settled,
-                reading.starts_at,
-                reading.ends_at,
-            )

@@ -61,7 +61,10 @@ class ToApp:
         send: Send,
     ) -> None:
         """Answer one request; `send` notes the status."""
-        await self._app(exchange.scope, receive, send)
+        scope = exchange.scope
+        if exchange.reads_answer:
+            scope = {**scope, "headers": _asking_plainly(exchange)}
+        await self._app(scope, receive, send)
 
 
 class ClientGone(Exception):
@@ -72,8 +75,9 @@ class ToUpstream:
     """Sends the request to the upstream.
 
     A client that hangs up ends the exchange, with one exception: where units are reserved and the
-    request is complete, the upstream may have accepted it, so its status is awaited and settled.
-    Otherwise hanging up early would be a way to use the API without being counted.
+    request is complete, the upstream may have accepted it, so its status is awaited and settled,
+    and its whole answer where that says what it cost. Otherwise hanging up early would be a way to
+    use the API without being counted.
     """
 
     dates_answers: ClassVar[bool] = True
@@ -93,8 +97,9 @@ class ToUpstream:
             await asyncio.wait((relay, gone), return_when=asyncio.FIRST_COMPLETED)
             if not relay.done():
                 exchange.fault = CLIENT_GONE
-                if exchange.meters and body.complete.is_set():
-                    await _first(relay, asyncio.create_task(head.wait()))
+                if exchange.moves and body.complete.is_set():
+                    told = [] if exchange.reads_answer else [asyncio.create_task(head.wait())]
+                    await _first(relay, *told)
         except asyncio.CancelledError:
             # Only the server cancels a request, when its time to drain is over.
             exchange.fault = None
@@ -135,7 +140,7 @@ class ToUpstream:
                 raise UpstreamBroken(f"status {reply.status}")
             exchange.status = reply.status
             head.set()
-            await _pass_back(reply, send)
+            await _pass_back(reply, send, exchange)
         finally:
             await reply.close()
 
@@ -179,12 +184,18 @@ async def _first(*tasks: asyncio.Task[Any]) -> None:
             task.cancel()
 
 
-async def _pass_back(reply: Reply, send: Send) -> None:
+async def _pass_back(reply: Reply, send: Send, exchange: Exchange) -> None:
     headers = response_headers(reply.headers, reply.status)
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     async for chunk in reply.chunks():
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        if exchange.fault == CLIENT_GONE and _cost_is_read(exchange):
+            return
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _cost_is_read(exchange: Exchange) -> bool:
+    return all(move.reader is None or move.reader.over for move in exchange.moves)
 
 
 def _target(scope: Any) -> bytes:
@@ -194,10 +205,17 @@ def _target(scope: Any) -> bytes:
 
 
 def _request_headers(exchange: Exchange, config: Config, origin: str) -> Headers:
-    headers = request_headers(exchange.headers, _our_headers(exchange, config))
+    theirs = _asking_plainly(exchange) if exchange.reads_answer else exchange.headers
+    headers = request_headers(theirs, _our_headers(exchange, config))
     if exchange.header(b"host") is None:  # HTTP/1.0 has none, HTTP/1.1 needs one
         headers.insert(0, (b"host", urlsplit(origin).netloc.encode()))
     return headers
+
+
+def _asking_plainly(exchange: Exchange) -> Headers:
+    """Give the client's headers, asking for no compression: that can't be read as it passes."""
+    theirs = [pair for pair in exchange.headers if pair[0] != b"accept-encoding"]
+    return [*theirs, (b"accept-encoding", b"identity")]
 
 
 def _our_headers(exchange: Exchange, config: Config) -> Headers:

@@ -5,18 +5,27 @@ Unknown callers share nothing with each other: each address has a bucket of its 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fairuse.base.keys import bounded, fingerprint, same
+from fairuse.rules.config import KeyHolder, Sender
 from fairuse.rules.exchange import Subject
 from fairuse.rules.refusal import Figures, Refusal
+from fairuse.rules.units import Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fairuse.base.address import Address
-    from fairuse.rules.config import Config, KeyHolder
+    from fairuse.rules.config import Config
     from fairuse.rules.exchange import Exchange
+    from fairuse.rules.terms import Terms
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.callers import RecentEvents
+
+K = TypeVar("K", KeyHolder, Sender)
+
+REQUEST = Unit("request", "requests")
 
 
 def identify(
@@ -24,12 +33,28 @@ def identify(
 ) -> Subject | Refusal:
     """Find out who is asking, and about which location; or give the refusal."""
     address = _address(exchange)
-    holder = _holder(exchange, config)
+    holder = _known(exchange, config, config.holder_of)
     if holder is None:
         return _unknown(exchange, address, config, unknown_callers)
-    location = bounded(config.location_in(exchange.path) or "")
-    exchange.subject = Subject(holder.account, location, address, holder.terms)
+    return subject_of(exchange, config, holder.account, holder.terms)
+
+
+def subject_of(exchange: Exchange, config: Config, account: str, terms: Terms) -> Subject:
+    """Find out which location and which user an account's request is about."""
+    location = bounded((config.location_in(exchange.path) or "").casefold())
+    user = _user(exchange, config.user_header)
+    exchange.subject = Subject(account, location, user, _address(exchange), terms)
     return exchange.subject
+
+
+def identify_sender(
+    exchange: Exchange, config: Config, unknown_callers: RecentEvents
+) -> Sender | Refusal:
+    """Find out who reports usage, or give the refusal; an account's own key is no sender's."""
+    sender = _known(exchange, config, config.sender_of)
+    if sender is not None:
+        return sender
+    return _unknown(exchange, _address(exchange), config, unknown_callers)
 
 
 def blocked_here(
@@ -48,13 +73,26 @@ def _address(exchange: Exchange) -> Address:
     return exchange.address
 
 
-def _holder(exchange: Exchange, config: Config) -> KeyHolder | None:
-    """Find the account of the API key; two keys are as good as none."""
+def _user(exchange: Exchange, header: bytes | None) -> str:
+    """Give the user that the request names; two names are as good as none."""
+    if header is None:
+        return ""
+    names = exchange.header_lines(header)
+    if len(names) != 1:
+        return ""
+    try:
+        return bounded(names[0].decode().strip())
+    except UnicodeDecodeError:
+        return bounded(names[0].decode("latin-1").strip())
+
+
+def _known(exchange: Exchange, config: Config, find: Callable[[str], K | None]) -> K | None:
+    """Find whose the API key is; two keys are as good as none."""
     keys = exchange.header_lines(config.key_header)
     if len(keys) != 1:
         return None
     shown = fingerprint(keys[0])
-    holder = config.holder_of(shown)
+    holder = find(shown)
     return holder if holder is not None and same(shown, holder.fingerprint) else None
 
 
@@ -72,6 +110,6 @@ def _unknown(
     return Refusal(
         "unknown-callers",
         "unknown-callers",
-        until=exchange.at.wall + tally.frees_in(1, exchange.at),
-        figures=Figures(tally.used, rate.amount, "request", window, (("address", address.bucket),)),
+        until=exchange.at.wall + (tally.frees_in(1, exchange.at) or 0),
+        figures=Figures(tally.used, rate.amount, REQUEST, window, (("address", address.bucket),)),
     )

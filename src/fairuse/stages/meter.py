@@ -1,39 +1,216 @@
-"""Meter: find which limits a request touches, and ask of each what the request needs."""
+"""Meter: find which meters a request moves, by how much, and ask of each limit what it needs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairuse.base.jsonfield import MAX_REQUEST, JsonField
+from fairuse.base.keys import bounded
+from fairuse.base.log import logger
+from fairuse.rules.amounts import parse_units
+from fairuse.rules.exchange import Movement
+from fairuse.rules.refusal import Refusal
 from fairuse.stores.protocol import Claim
 
 if TYPE_CHECKING:
+    from starlette.types import Message, Receive
+
     from fairuse.rules.exchange import Exchange, Subject
     from fairuse.rules.policy import Scope
     from fairuse.rules.tally import ScopeKey
+    from fairuse.rules.terms import LimitTerms, MeterTerms
 
 
-def meter(exchange: Exchange, subject: Subject) -> list[Claim]:
-    """Give a claim of one unit on every limit of every meter that the request moves."""
+log = logger(__name__)
+
+COUNT_BODIES = frozenset({"bytes", "bytes in"})
+"""The measures for which a request's body must be counted as it comes in."""
+
+
+def movements(exchange: Exchange, subject: Subject) -> bool:
+    """Note which meters the request moves; says whether its body must be read to know how much."""
+    reads = False
+    for meter, releases, item in subject.terms.moved_by(exchange.method, exchange.path):
+        move = Movement(meter, bounded(item.casefold()), releases=releases)
+        exchange.moves.append(move)
+        if meter.simple:
+            continue
+        exchange.counts_bytes = exchange.counts_bytes or meter.rule.measure in COUNT_BODIES
+        cost = meter.rule.cost
+        if cost is None:
+            continue
+        reads = reads or cost.request_field is not None
+        if cost.response_field is not None:
+            move.reader = JsonField(cost.response_field)
+            exchange.reads_answer = True
+    return reads
+
+
+async def read_ahead(exchange: Exchange, subject: Subject, receive: Receive) -> Receive | Refusal:
+    """Read a body that says what the request costs, and give it back to be read again.
+
+    What can be read in two ways, or not at all, is refused before anything else happens to it:
+    the API might read another number (F-27). Where only soft limits hang on it, it is let through
+    and counts as one unit.
+    """
+    fields = {
+        move: JsonField(move.meter.rule.cost.request_field)
+        for move in exchange.moves
+        if move.meter.rule.cost and move.meter.rule.cost.request_field
+    }
+    held: list[Message] = []
+    size, more = 0, True
+    while more and size <= MAX_REQUEST:
+        message = await receive()
+        held.append(message)
+        body = message.get("body", b"")
+        size += len(body)
+        for field in fields.values():
+            field.feed(body)
+        more = message.get("more_body", False)
+    for move, field in fields.items():
+        refusal = _read(move, field, exchange, size)
+        if refusal is not None and _refusable(move, exchange, subject):
+            return refusal
+
+    async def again() -> Message:
+        return held.pop(0) if held else await receive()
+
+    return again
+
+
+def _read(move: Movement, field: JsonField, exchange: Exchange, size: int) -> Refusal | None:
+    """Note what a body says the request costs, or why that can't be known."""
+    if size > MAX_REQUEST:
+        return Refusal("too-large", "http", str(MAX_REQUEST))
+    if exchange.header(b"content-encoding") not in (None, b"identity"):
+        return Refusal("unreadable-cost", move.meter.name, "its body is compressed")
+    if field.broken:
+        return Refusal("unreadable-cost", move.meter.name, "its body is no JSON")
+    if field.found > 1:
+        return Refusal("unreadable-cost", move.meter.name, "its body says it more than once")
+    return _tell(move, field.value)
+
+
+def _tell(move: Movement, value: object) -> Refusal | None:
+    """Note what a request says it costs; one that says nothing costs one unit."""
+    if value is None:
+        return None
+    try:
+        move.told = parse_units(value, move.meter.rule.decimals)
+    except ValueError as error:
+        return Refusal("unreadable-cost", move.meter.name, str(error))
+    return None
+
+
+def _tell_header(move: Movement, lines: list[bytes]) -> Refusal | None:
+    """Note what a header says the request costs; two say nothing for certain."""
+    if len(lines) > 1:
+        return Refusal("unreadable-cost", move.meter.name, "a header says it more than once")
+    return _tell(move, lines[0].decode("latin-1") if lines else None)
+
+
+def _refusable(move: Movement, exchange: Exchange, subject: Subject) -> bool:
+    """Say whether a hard limit hangs on the cost: where none does, nothing is refused (P4)."""
+    hard = any(limit.hard for limit in move.meter.limits)
+    if hard and subject.terms.applies_at(exchange.at.wall):
+        return True
+    log.warning("cost.unreadable", meter=move.meter.name, request_id=exchange.request_id)
+    return False
+
+
+def meter(exchange: Exchange, subject: Subject) -> list[Claim] | Refusal:
+    """Give a claim on every limit of every meter that the request moves."""
     moment = exchange.at.wall
-    meters = subject.terms.meters_of(exchange.method, exchange.path)
-    exchange.meters = tuple(meters)
-    return [
-        Claim(
-            limit,
-            _scope_key(limit.scope, subject),
-            limit.amount(moment).value,
-            1,
-            limit.span(moment),
-        )
-        for limits in meters.values()
-        for limit in limits
-    ]
+    applies = subject.terms.applies_at(moment)
+    claims = []
+    for move in exchange.moves:
+        cost = None if move.meter.simple else move.meter.rule.cost
+        if cost is not None and cost.request_header is not None:
+            refusal = _tell_header(move, exchange.header_lines(cost.request_header.encode()))
+            if refusal is not None and _refusable(move, exchange, subject):
+                return refusal
+        if applies:
+            units = _reserved(move)
+            for limit in move.meter.limits:
+                claim = _claim(limit, subject, units, moment, refusable=not move.releases)
+                if claim is not None:
+                    claims.append(claim)
+    return claims
 
 
-def _scope_key(scope: Scope, subject: Subject) -> ScopeKey:
-    """Say which part of the account is counted; a request without a location counts for all."""
-    return tuple(
-        (part, subject.location if part == "location" else subject.address.bucket)
-        for part in scope
-        if part != "location" or subject.location
+def _reserved(move: Movement) -> int:
+    """Say how many units to reserve before the answer is known."""
+    if move.meter.simple:
+        return move.meter.one
+    if move.told is not None:
+        return move.told
+    if move.releases:
+        return 0
+    rule = move.meter.rule
+    units = rule.cost.reserve if rule.cost is not None else 1
+    return units * rule.one
+
+
+def _claim(
+    limit: LimitTerms, subject: Subject, units: int, moment: float, *, refusable: bool
+) -> Claim | None:
+    """Ask a limit for units; None where it is not in force yet, or has nobody to tell apart."""
+    amount = limit.amount(moment)
+    if amount is None:
+        return None
+    member = ""
+    if limit.kind == "members":
+        member = _member(limit.measure, subject)
+        if not member and limit.measure != "users":
+            return None
+    return Claim(
+        limit,
+        scope_key(limit.scope, subject.location, subject.user, subject.address.bucket),
+        amount.value,
+        units,
+        limit.span(moment),
+        member,
+        refusable,
     )
+
+
+def _member(measure: str, subject: Subject) -> str:
+    match measure:
+        case "users":
+            return subject.user
+        case "locations":
+            return subject.location
+        case _:
+            return subject.address.bucket
+
+
+def scope_key(scope: Scope, location: str, user: str, address: str) -> ScopeKey:
+    """Say which part of the account is counted; a request without a location counts for all."""
+    if not scope:
+        return ()
+    key = []
+    for part in scope:
+        if part == "address":
+            key.append((part, address))
+        elif part == "user":
+            key.append((part, user))
+        elif location:
+            key.append((part, location))
+    return tuple(key)
+
+
+def event_claims(
+    meter: MeterTerms, location: str, user: str, units: int, moment: float
+) -> list[Claim]:
+    """Give what a usage event of a moment adds to each limit of a meter."""
+    claims = []
+    for limit in meter.limits:
+        amount = limit.amount(moment)
+        member = {"users": user, "locations": location}.get(limit.measure, "")
+        if amount is None or (limit.kind == "members" and not member):
+            continue
+        scope = scope_key(limit.scope, location, user, "")
+        span = limit.span(moment)
+        claims.append(Claim(limit, scope, amount.value, units, span, member, refusable=False))
+    return claims
