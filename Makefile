@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+POLICY ?= booking
 
 .PHONY: demo test check bench docs lock clean
 
 demo: $(READY)
-	$(BIN)/fairuse demo $(DEMO)
+	$(BIN)/fairuse demo --policy $(POLICY) $(DEMO)
 
 test: $(READY)
 	$(BIN)/coverage erase

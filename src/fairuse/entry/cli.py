@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from fairuse.base import log
-from fairuse.base.errors import ConfigurationError, DemoError, Finding
+from fairuse.base.address import parse_ip
+from fairuse.base.clock import SystemClock
+from fairuse.base.errors import ConfigurationError, DemoError, Finding, LedgerError
 from fairuse.entry import demo as demonstration
+from fairuse.entry.explain import Request, explain_account, explain_request
+from fairuse.entry.options import (
+    ConfigFolder,
+    DemoPolicy,
+    Language,
+    Output,
+    OutputOption,
+    SchemaOf,
+    describe,
+)
 from fairuse.entry.server import address_of, listen
 from fairuse.entry.server import serve as run_server
+from fairuse.entry.tables import show
+from fairuse.rules.nearest import suggestion
+from fairuse.rules.policy import Policy
+from fairuse.rules.render import render as write_policy
+from fairuse.stores.averages import take_all
 from fairuse.stores.configuration import Configuration
+from fairuse.stores.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from fairuse.rules.cohorts import Snapshot
+    from fairuse.rules.config import Config
+
+T = TypeVar("T")
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="A fair-use gateway: it enforces a contract's policy and keeps the promises in it.",
 )
-
-ConfigFolder = Annotated[
-    Path,
-    typer.Option("--config", exists=True, file_okay=False, help="The configuration folder."),
-]
 
 
 def _version(wanted: bool) -> None:
@@ -43,13 +64,6 @@ def options(
     ] = False,
 ) -> None:
     """Take the options of every command."""
-
-
-class Output(StrEnum):
-    """How a command writes what it found."""
-
-    human = "human"
-    json = "json"
 
 
 @app.command()
@@ -80,37 +94,140 @@ def serve(
 @app.command()
 def check(
     config: ConfigFolder = Path("config"),
-    output: Annotated[Output, typer.Option("-o", "--output", help="human or json")] = Output.human,
+    output: OutputOption = Output.human,
+    schema: Annotated[
+        SchemaOf | None,
+        typer.Option(help="Write the JSON Schema of a file, for editors, and check nothing."),
+    ] = None,
 ) -> None:
-    """Say everything that is wrong in the configuration folder."""
+    """Say everything that is wrong in the configuration folder, and what deserves a look."""
+    if schema is not None:
+        typer.echo(json.dumps(describe(schema), indent=2))
+        raise typer.Exit
     configuration = Configuration(config)
     findings = configuration.reload()
+    warnings = configuration.warnings()
     if output is Output.json:
-        fields = Finding.__slots__
-        found = [{name: getattr(finding, name) for name in fields} for finding in findings]
-        typer.echo(json.dumps({"findings": found}))
-    elif not findings:
-        tenants = len(configuration.current.terms)
-        typer.echo(f"{config} is fine: {tenants} tenants")
+        typer.echo(json.dumps({"findings": _fields(findings), "warnings": _fields(warnings)}))
     else:
-        _print(findings)
+        for warning in warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        if findings:
+            _print(findings)
+        else:
+            count = configuration.current.tenants
+            typer.echo(f"{config} is fine: {count} tenant{'s' if count != 1 else ''}")
     raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def render(
+    policy: Annotated[str, typer.Argument(help="The policy's name, such as booking.")],
+    language: Annotated[Language, typer.Option("--lang", help="nl, de or en")] = Language.en,
+    config: ConfigFolder = Path("config"),
+) -> None:
+    """Write a policy as its customers read it, in Markdown."""
+    configuration = Configuration(config)
+    found = configuration.policy(policy)
+    if isinstance(found, Policy):
+        typer.echo(write_policy(found, language.value), nl=False)
+    else:
+        _fail(found)
+
+
+@app.command()
+def explain(  # noqa: PLR0913, PLR0917  each is an option of its own
+    account: Annotated[str, typer.Option(help="The account, where no key is given.")] = "",
+    key: Annotated[str, typer.Option(help="An API key, as a client sends it.")] = "",
+    method: Annotated[str, typer.Option(help="The request's method.")] = "GET",
+    path: Annotated[str, typer.Option(help="The request's path; without it the account.")] = "",
+    address: Annotated[str, typer.Option(help="The client's address.")] = "192.0.2.1",
+    user: Annotated[str, typer.Option(help="The account's user it is from.")] = "",
+    config: ConfigFolder = Path("config"),
+    output: OutputOption = Output.human,
+) -> None:
+    """Say what a request would meet, or where an account stands: nothing is counted."""
+    if not account and not (key and path):
+        raise typer.BadParameter("give --account, or --key and --path")
+    if parse_ip(address) is None:
+        raise typer.BadParameter(f'"{address}" is no address')
+    configuration = _loaded(config)
+    if not (key and path) and account not in configuration.current.accounts:
+        near = suggestion(account, configuration.current.accounts)
+        typer.echo(f'there is no account "{account}"{near}', err=True)
+        raise typer.Exit(1)
+    request = Request(method.upper(), path, key, account, address, user)
+    work = (
+        explain_request(configuration, request, SystemClock())
+        if path
+        else explain_account(configuration, account, SystemClock())
+    )
+    found = _run(work)
+    typer.echo(json.dumps(found, ensure_ascii=False)) if output is Output.json else show(found)
+
+
+@app.command()
+def snapshot(config: ConfigFolder = Path("config")) -> None:
+    """Take the averages of all cohorts now; a running gateway takes them up within a minute."""
+    current = _loaded(config).current
+    meters = {terms.policy: terms.meters for terms in current.accounts.values()}
+    taken = _run(_take_snapshots(current))
+    for one in taken:
+        cohort = "/".join(part for part in one.cohort if part)
+        units = one.average / meters[one.cohort.policy][one.cohort.meter].one
+        average = f"{float(units):.2f}".rstrip("0").rstrip(".")
+        typer.echo(f"{cohort}: {one.method} of {one.n} is {average}, {one.day}")
+    typer.echo(f"{len(taken)} snapshot{'s' if len(taken) != 1 else ''}")
+
+
+async def _take_snapshots(config: Config) -> list[Snapshot]:
+    url = config.settings.ledger.url
+    if not Ledger.exists(url):
+        return []
+    ledger = await Ledger.open(url, alone=False)
+    try:
+        return await take_all(ledger, config, SystemClock().now().wall)
+    finally:
+        await ledger.close()
 
 
 @app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Play a day, show it, and end.")] = False,
+    policy: Annotated[DemoPolicy, typer.Option(help="Which service to show.")] = DemoPolicy.booking,
     config: ConfigFolder = Path("config"),
     examples: Annotated[
         Path, typer.Option(exists=True, file_okay=False, help="The folder of examples.")
     ] = Path("examples"),
 ) -> None:
-    """Run the sample booking API with the gateway in front, ready to be tried."""
+    """Run a sample API with the gateway in front, ready to be tried."""
     try:
-        demonstration.run(config, examples, once=once)
+        demonstration.run(config, examples, policy.value, once=once)
     except DemoError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
+
+
+def _loaded(config: Path) -> Configuration:
+    configuration = Configuration(config)
+    try:
+        configuration.load()
+    except ConfigurationError as error:
+        _fail(error.findings)
+    return configuration
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run something that needs the ledger."""
+    try:
+        return asyncio.run(work)
+    except LedgerError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+def _fields(findings: list[Finding]) -> list[dict[str, str]]:
+    return [{name: getattr(each, name) for name in Finding.__slots__} for each in findings]
 
 
 def _fail(findings: list[Finding]) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The demo: the sample booking API with the gateway in front, in processes of their own."""
+"""The demo: a sample service with the gateway in front, in processes of their own."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 import httpx
 from rich.console import Console
 from rich.markup import escape
 
 from fairuse.base.errors import DemoError
-from fairuse.entry.day import play
+from fairuse.base.keys import fingerprint
+from fairuse.entry.day import play as play_bookings
+from fairuse.entry.document_day import play as play_documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
 START_SECONDS = 30
@@ -29,98 +32,155 @@ STOP_SECONDS = 10
 
 # Loopback counts as a trusted proxy here, so that one machine can play many addresses.
 SETTINGS = """\
-contact = "mailto:support@booking.example"
+contact = "mailto:support@{policy}.example"
 [upstream]
 url = "{upstream}"
 [identity]
+user_header = "x-user"
 location = "/locations/{{location}}"
 [addresses]
 trusted_proxies = ["127.0.0.0/8", "::1"]
+[events]
+keys = {{ "{sender}" = "demo" }}
 [ledger]
 url = "sqlite:///{ledger}"
 """
+SENDER = "demo-sender"
+"""The demo's key for usage events."""
 
-INVITATION = """
-[bold]The booking API runs with the gateway in front:[/bold] {url}
 
+@dataclass(frozen=True, slots=True)
+class Show:
+    """What the demo shows of one policy: the service, what to try, and the scripted day."""
+
+    example: str
+    name: str
+    invitation: str
+    curls: Callable[[str], dict[str, str]]
+    play: Callable[[str, Console], None]
+
+
+def _booking_curls(url: str) -> dict[str, str]:
+    booking = '{"customer": "Jan", "start": "2026-12-01T10:00"}'
+    body = f"-H 'Content-Type: application/json' -d '{booking}'"
+    return {
+        "allowed": f"curl -si -H 'X-API-Key: demo-salon-anna' {body}"
+        f" {url}/locations/centrum/appointments",
+        "refused": "curl -s -H 'X-API-Key: demo-barber-london' -H 'X-Forwarded-For: 203.0.113.9'"
+        f" {body} '{url}/locations/soho/appointments?try=[1-61]' | tail -c 700",
+        "usage": f"curl -s -H 'X-API-Key: demo-salon-anna' {url}/fairuse/usage",
+    }
+
+
+def _documents_curls(url: str) -> dict[str, str]:
+    document = '{"template": "invoice", "pages": 7}'
+    key = "-H 'X-API-Key: demo-versicherung-nord'"
+    json = "-H 'Content-Type: application/json'"
+    return {
+        "allowed": f"curl -s -o invoice.pdf -D - {key} {json} -d '{document}' {url}/documents",
+        "refused": f"curl -s {key} {json} -d '{document}' '{url}/documents?[1-4]' | tail -c 700",
+        "usage": f"curl -s {key} {url}/fairuse/usage",
+    }
+
+
+SHOWS = {
+    "booking": Show(
+        "booking_api",
+        "booking API",
+        """
 [bold]1. An appointment that is allowed[/bold] (201)
 {allowed}
 
-[bold]2. A runaway script at 203.0.113.9:[/bold] 61 appointments at once, the last one refused (429)
+[bold]2. A runaway script at 203.0.113.9:[/bold] 61 at once, the last one refused (429)
 {refused}
 
 [bold]3. What an account has used[/bold]
 {usage}
 
 Run 2 again: after 20 refusals the address is blocked (403), and the account is still served from
-every other: take the X-Forwarded-For out, or ask for 3 with the key demo-barber-london.
-Logs: {log}      Stop with Ctrl-C.
-"""
+every other: take the X-Forwarded-For out, or ask for 3 with the key demo-barber-london.""",
+        _booking_curls,
+        play_bookings,
+    ),
+    "documents": Show(
+        "document_api",
+        "document API",
+        """
+[bold]1. An invoice of seven pages, which costs seven[/bold] (201; X-Pages says so)
+{allowed}
+
+[bold]2. Four more at once:[/bold] more pages than a minute allows, the last refused (429)
+{refused}
+
+[bold]3. What the account has used[/bold]
+{usage}
+
+Wait a minute and it goes on by itself: the limit ends with its minute.""",
+        _documents_curls,
+        play_documents,
+    ),
+}
 
 
-class Curls(NamedTuple):
-    """The three lines to try."""
-
-    allowed: str
-    refused: str
-    usage: str
-
-
-def curls(url: str) -> Curls:
+def curls(url: str, policy: str = "booking") -> dict[str, str]:
     """Give the lines to try against a running demo."""
-    booking = '{"customer": "Jan", "start": "2026-12-01T10:00"}'
-    body = f"-H 'Content-Type: application/json' -d '{booking}'"
-    return Curls(
-        allowed=f"curl -si -H 'X-API-Key: demo-salon-anna' {body}"
-        f" {url}/locations/centrum/appointments",
-        refused="curl -s -H 'X-API-Key: demo-barber-london' -H 'X-Forwarded-For: 203.0.113.9'"
-        f" {body} '{url}/locations/soho/appointments?try=[1-61]' | tail -c 700",
-        usage=f"curl -s -H 'X-API-Key: demo-salon-anna' {url}/fairuse/usage",
-    )
+    return SHOWS[policy].curls(url)
 
 
-def run(config: Path, examples: Path, *, once: bool) -> None:
+def run(config: Path, examples: Path, policy: str, *, once: bool) -> None:
     """Start the demo; play the scripted day and end, or stay up until stopped.
 
     Raises DemoError where the example or the gateway can't be started.
     """
-    if not (examples / "booking_api").is_dir():
-        raise DemoError(f"{examples} holds no booking_api; run the demo in the repository's folder")
+    chosen = SHOWS[policy]
+    if not (examples / chosen.example).is_dir():
+        raise DemoError(
+            f"{examples} holds no {chosen.example}; run the demo in the repository's folder"
+        )
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _leave)
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="fairuse-demo-") as name, ExitStack() as stack:
         folder = Path(name)
         log = stack.enter_context((folder / "demo.log").open("wb"))
-        upstream = stack.enter_context(_booking_api(examples, folder, log))
-        gateway = stack.enter_context(_gateway(config, folder, upstream, log))
+        upstream = stack.enter_context(_service(chosen, examples, folder, log))
+        gateway = stack.enter_context(_gateway(policy, config, folder, upstream, log))
         if once:
-            play(gateway, console)
+            chosen.play(gateway, console)
         else:
-            _invite(gateway, folder / "demo.log", console)
+            _invite(chosen, gateway, folder / "demo.log", console)
             signal.pause()
 
 
-def _invite(gateway: str, log: Path, console: Console) -> None:
-    lines = {name: escape(line) for name, line in curls(gateway)._asdict().items()}
-    console.print(INVITATION.format(url=gateway, log=log, **lines), soft_wrap=True)
+def _invite(chosen: Show, gateway: str, log: Path, console: Console) -> None:
+    lines = {name: escape(line) for name, line in chosen.curls(gateway).items()}
+    head = f"\n[bold]The {chosen.name} runs with the gateway in front:[/bold] {gateway}"
+    foot = f"\nLogs: {log}      Stop with Ctrl-C.\n"
+    console.print(head, chosen.invitation.format(**lines), foot, sep="\n", soft_wrap=True)
 
 
-def _booking_api(examples: Path, folder: Path, log: IO[bytes]) -> AbstractContextManager[str]:
+def _service(
+    chosen: Show, examples: Path, folder: Path, log: IO[bytes]
+) -> AbstractContextManager[str]:
     port = free_port()
-    command = ["-m", "booking_api", "--port", str(port), "--database", str(folder / "booking.db")]
-    return _process(
-        "the booking API", command, examples, f"http://127.0.0.1:{port}", "/health", log
-    )
+    database = str(folder / "service.db")
+    command = ["-m", chosen.example, "--port", str(port), "--database", database]
+    url = f"http://127.0.0.1:{port}"
+    return _process(f"the {chosen.name}", command, examples, url, "/health", log)
 
 
 def _gateway(
-    config: Path, folder: Path, upstream: str, log: IO[bytes]
+    policy: str, config: Path, folder: Path, upstream: str, log: IO[bytes]
 ) -> AbstractContextManager[str]:
     copy = folder / "config"
     for part in ("policies", "tenants"):
         shutil.copytree(config / part, copy / part)
-    settings = SETTINGS.format(upstream=upstream, ledger=folder / "fairuse.db")
+    settings = SETTINGS.format(
+        policy=policy,
+        upstream=upstream,
+        sender=fingerprint(SENDER.encode()),
+        ledger=folder / "fairuse.db",
+    )
     (copy / "gateway.toml").write_text(settings)
     port = free_port()
     command = ["-m", "fairuse", "serve", "--config", str(copy), "--port", str(port)]

@@ -8,16 +8,21 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fairuse.base.clock import SystemClock
-from fairuse.base.errors import LedgerError
 from fairuse.base.log import AccessLog, logger
+from fairuse.entry.events import EventsPage
 from fairuse.entry.reload import watch
+from fairuse.entry.upkeep import Upkeep
 from fairuse.entry.usage import UsagePage
+from fairuse.followups import Followups
 from fairuse.pipeline import Pipeline
 from fairuse.rules.blocks import FORGIVEN_AFTER
 from fairuse.rules.refusal import USAGE_PATH
+from fairuse.stores.averages import Averages
 from fairuse.stores.blocks import Blocks
+from fairuse.stores.breaches import Breaches
 from fairuse.stores.callers import RecentEvents
 from fairuse.stores.configuration import Configuration
+from fairuse.stores.history import open_episodes
 from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.memory import SWEEP_SECONDS, MemoryCounters
@@ -55,6 +60,7 @@ class Service:
         self.pipeline: Pipeline | None = None
         self.ledger: Ledger | None = None
         self.journal: Journal | None = None
+        self.upkeep: Upkeep | None = None
 
     async def start(self) -> Pipeline:
         """Start, once; a second call gives the same pipeline.
@@ -84,17 +90,24 @@ class Service:
         stack.push_async_callback(ledger.close)
         self.journal = journal = Journal()
         counters, blocks = MemoryCounters(journal), Blocks(journal)
+        breaches, averages = Breaches(journal), Averages(ledger)
         at = self.clock.now()
-        counters.restore(await ledger.open_slots(at.wall), at)
+        counters.restore(await ledger.open_slots(at.wall), at, await ledger.members(at.wall))
+        journal.restore(await ledger.items(aged=True))
         blocks.restore(await ledger.blocks_since(at.wall - FORGIVEN_AFTER))
+        breaches.restore(await open_episodes(ledger, at.wall))
+        await averages.take_up(config, at.wall)
+        self.configuration.learn(averages.history)
         access_log = AccessLog(self._access_stream if settings.log.requests else None)
         access_log.start()
         stack.callback(access_log.close)
+        followups = Followups(self.clock, self.configuration, breaches, blocks, journal)
         pipeline = Pipeline(
             clock=self.clock,
             configuration=self.configuration,
             counters=counters,
             blocks=blocks,
+            followups=followups,
             unknown_callers=RecentEvents(settings.unknown_callers.remembered),
             refusals=RecentEvents(REMEMBERED_REFUSALS),
             journal=journal,
@@ -102,26 +115,30 @@ class Service:
             pages={USAGE_PATH: UsagePage(self.clock, counters, blocks, ledger)},
             access_log=access_log,
         )
-        await pipeline.catch_up(ledger)
+        pipeline.events = EventsPage(self.clock, counters, journal, ledger, followups.crossed)
+        await followups.catch_up(ledger)
         await stack.enter_async_context(_written_at_the_end(journal, ledger, self.clock))
-        await stack.enter_async_context(_running(pipeline.follow_up(ledger)))
+        await stack.enter_async_context(_running(followups.run(ledger)))
         stack.push_async_callback(_all_told, pipeline)
-        await stack.enter_async_context(_running(self._housekeeping(counters, blocks, ledger)))
+        self.upkeep = Upkeep(self.clock, pipeline, counters, blocks, averages, ledger)
+        await stack.enter_async_context(_running(_again_and_again(self.upkeep)))
         await stack.enter_async_context(_running(watch(self.configuration)))
-        log.info("gateway.started", tenants=len(config.terms), ledger=str(ledger.path))
+        log.info("gateway.started", tenants=config.tenants, ledger=str(ledger.path))
         return pipeline
 
-    async def _housekeeping(self, counters: MemoryCounters, blocks: Blocks, ledger: Ledger) -> None:
-        """Forget what is over, every minute."""
-        while True:
-            at = self.clock.now()
-            counters.sweep(at)
-            blocks.sweep(at.wall)
-            try:
-                await ledger.prune(at.wall)
-            except LedgerError as error:
-                log.error("ledger.not_pruned", reason=str(error))
-            await asyncio.sleep(SWEEP_SECONDS)
+
+async def _again_and_again(upkeep: Upkeep) -> None:
+    """Run it every minute; whoever cancels this waits until a run is through with the ledger."""
+    while True:
+        run = asyncio.create_task(upkeep.run())
+        try:
+            await asyncio.shield(run)
+        except asyncio.CancelledError:
+            await asyncio.wait([run])
+            raise
+        except Exception:  # a fault of ours must not end what is to be done every minute
+            log.exception("upkeep.failed")
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 @asynccontextmanager
@@ -142,7 +159,7 @@ async def _all_told(pipeline: Pipeline) -> None:
         async with asyncio.timeout(TELL_SECONDS):
             await pipeline.followups.join()
     except TimeoutError:
-        log.error("notices.waiting", count=pipeline.followups.qsize())
+        log.error("notices.waiting", count=pipeline.followups.waiting)
 
 
 @asynccontextmanager

@@ -53,4 +53,4 @@ def reload(configuration: Configuration) -> None:
     if waiting:
         log.warning("configuration.needs_restart", keys=waiting)
     event = "configuration.reloaded_in_part" if findings else "configuration.reloaded"
-    log.info(event, tenants=len(configuration.current.terms))
+    log.info(event, tenants=configuration.current.tenants)

@@ -9,7 +9,9 @@ from fairuse.base.errors import LedgerError
 from fairuse.base.log import logger
 from fairuse.base.texts import iso_time
 from fairuse.base.wire import json_bytes
+from fairuse.rules.expression import Average
 from fairuse.rules.standing import standing
+from fairuse.stores.protocol import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +19,13 @@ if TYPE_CHECKING:
     from fairuse.base.clock import Clock
     from fairuse.base.instant import Instant
     from fairuse.rules.blocks import Block
+    from fairuse.rules.cohorts import Snapshot
     from fairuse.rules.exchange import Subject
     from fairuse.rules.terms import LimitTerms, Terms
     from fairuse.stages.answer import Answer
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.ledger import Ledger
-    from fairuse.stores.protocol import Counters, Reading
+    from fairuse.stores.protocol import Counters
     from fairuse.stores.rows import CaseRow, NoticeRow
 
 Json = dict[str, object]
@@ -31,7 +34,7 @@ log = logger(__name__)
 
 
 class UsagePage:
-    """Shows an account what it used. Never metered itself."""
+    """Shows an account what it used. Never metered itself; signals are for the operator alone."""
 
     def __init__(self, clock: Clock, counters: Counters, blocks: Blocks, ledger: Ledger) -> None:
         self._clock = clock
@@ -50,7 +53,12 @@ class UsagePage:
             "policy": terms.policy,
             "timezone": terms.zone.key,
             "at": iso_time(at.wall, terms.zone),
-            "limits": list(_limits(readings, subject, at)),
+            "limits": [
+                entry
+                for limit in terms.limits
+                if limit.over != "signal"
+                for entry in of_limit(limit, readings, terms, subject.address.bucket, at)
+            ],
             "blocks": [
                 _block(block, terms) for block in self._blocks.of_account(subject.account, at.wall)
             ],
@@ -73,41 +81,65 @@ class UsagePage:
         }
 
 
-def _limits(readings: list[Reading], subject: Subject, at: Instant) -> Iterator[Json]:
-    """Give one entry a limit and scope; an unused limit once, with nothing used.
+def of_limit(
+    limit: LimitTerms, readings: list[Reading], terms: Terms, own_address: str, at: Instant
+) -> Iterator[Json]:
+    """Give one entry a scope; an unused limit once, with nothing used.
 
-    Limits that are counted by address are shown for the caller's own address only.
+    What is counted by address is shown for one's own address only.
     """
-    own_address = subject.address.bucket
-    for limit in subject.terms.limits:
-        shown = [
-            reading
-            for reading in readings
-            if (reading.limit, reading.window) == (limit.name, limit.window_text)
-            and dict(reading.scope).get("address", own_address) == own_address
-        ]
-        for reading in shown:
-            yield _limit(limit, reading.used, dict(reading.scope), reading.ends_at, at)
-        if not shown:
-            span = limit.span(at.wall)
-            yield _limit(limit, 0, {}, span.end if span else at.wall, at)
+    shown = [
+        reading
+        for reading in readings
+        if (reading.limit, reading.window) == (limit.name, limit.window_text)
+        and dict(reading.scope).get("address", own_address) == own_address
+    ]
+    if not shown:
+        span = limit.span(at.wall)
+        ends_at = span.end if span else at.wall
+        shown = [Reading(limit.name, limit.window_text, (), 0, 0, at.wall, ends_at)]
+    for reading in shown:
+        yield _limit(limit, reading, terms, at)
 
 
-def _limit(
-    limit: LimitTerms, used: int, scope: dict[str, str], ends_at: float, at: Instant
-) -> Json:
-    amount = limit.amount(at.wall)
-    return {
+def _limit(limit: LimitTerms, reading: Reading, terms: Terms, at: Instant) -> Json:
+    applies = terms.applies_at(at.wall)
+    amount = limit.amount(at.wall) if applies else None
+    rule = terms.rules.limits[limit.name].amount
+    unknown = f"not known yet: {rule}" if applies else "the policy is not for this contract"
+    entry: Json = {
         "limit": limit.name,
-        "scope": scope,
-        "unit": limit.unit,
+        "scope": dict(reading.scope),
+        "unit": limit.unit.one,
         "window": limit.window_text,
-        "used": used,
-        "amount": amount.value,
-        "source": amount.source,
-        "standing": standing(used, amount.value),
-        "over": "refuse" if limit.hard else "case",
-        "resets_at": iso_time(math.ceil(ends_at), limit.zone),
+        "used": limit.unit.units(reading.used),
+        "amount": limit.unit.units(amount.value) if amount else None,
+        "source": amount.source if amount else unknown,
+        "standing": standing(reading.settled, amount.value) if amount else "within",
+        "over": limit.over,
+        "resets_at": None
+        if math.isinf(reading.ends_at)
+        else iso_time(math.ceil(reading.ends_at), limit.zone),
+    }
+    if limit.kind == "level":
+        entry["highest"] = limit.unit.units(reading.settled)
+    snapshot = terms.agreement.snapshot(limit.meter)
+    if snapshot is not None and rule.uses(Average):
+        entry["average"] = _average(snapshot, reading.used, limit, terms)
+    return entry
+
+
+def _average(snapshot: Snapshot, used: int, limit: LimitTerms, terms: Terms) -> Json:
+    """Give the cohort's average, and what is used as a multiple of it (C14)."""
+    average = snapshot.average_for(terms.account)
+    rule = terms.rules.meters[limit.meter].average
+    share = average * (terms.agreement.shares(rule, snapshot.taken_at) if rule else 1)
+    return {
+        "value": round(float(average) / 10**limit.unit.decimals, 2),
+        "multiple": round(float(used / share), 2) if share else None,
+        "of": snapshot.n,
+        "on": snapshot.day,
+        "method": snapshot.method,
     }
 
 

@@ -1,0 +1,210 @@
+"""Explains what a request would meet, or where an account stands, with the stages themselves.
+
+Nothing is changed: the counters are a copy, made from the configuration and the ledger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+from fairuse.base.texts import iso_time
+from fairuse.entry.usage import of_limit
+from fairuse.pipeline import HEALTH_PATH
+from fairuse.rules.blocks import FORGIVEN_AFTER
+from fairuse.rules.exchange import Exchange, Subject
+from fairuse.rules.refusal import EVENTS_PATH, PROBLEMS, USAGE_PATH, Refusal
+from fairuse.stages.admit import admit
+from fairuse.stages.decide import decide, refusal_of
+from fairuse.stages.identify import blocked_here, identify, identify_sender, subject_of
+from fairuse.stages.meter import meter, movements
+from fairuse.stores.averages import Averages
+from fairuse.stores.blocks import Blocks
+from fairuse.stores.callers import RecentEvents
+from fairuse.stores.journal import Journal
+from fairuse.stores.ledger import Ledger
+from fairuse.stores.memory import MemoryCounters
+from fairuse.stores.protocol import Receipt
+
+if TYPE_CHECKING:
+    from fairuse.base.clock import Clock
+    from fairuse.base.instant import Instant
+    from fairuse.rules.config import Config
+    from fairuse.rules.exchange import Movement
+    from fairuse.rules.terms import Terms
+    from fairuse.stores.configuration import Configuration
+    from fairuse.stores.protocol import Claim
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to explain: as a client would send it."""
+
+    method: str
+    path: str
+    key: str = ""
+    account: str = ""
+    address: str = "192.0.2.1"
+    user: str = ""
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+class _State(NamedTuple):
+    counters: MemoryCounters
+    blocks: Blocks
+
+
+async def explain_account(configuration: Configuration, account: str, clock: Clock) -> Json:
+    """Say where an account stands. Raises KeyError where there is none, and LedgerError."""
+    at = clock.now()
+    state = await _remembered(configuration, at)
+    terms = configuration.current.accounts[account]
+    readings = state.counters.read(account, at)
+    return {
+        **_head(terms, at),
+        "limits": [
+            entry for limit in terms.limits for entry in of_limit(limit, readings, terms, "", at)
+        ],
+    }
+
+
+async def explain_request(configuration: Configuration, request: Request, clock: Clock) -> Json:
+    """Say what a request would meet. Raises KeyError for an unknown account, and LedgerError."""
+    at = clock.now()
+    state = await _remembered(configuration, at)
+    config = configuration.current
+    exchange = _exchange(request, config, at)
+    subject = _whose(exchange, request, config, state.blocks)
+    if not isinstance(subject, Subject):
+        return {"outcome": _outcome(subject)}
+    terms = subject.terms
+    if exchange.path == USAGE_PATH:
+        return {**_head(terms, at), "outcome": _outcome(None)}
+    refusal = blocked_here(exchange, subject, config, state.blocks)
+    movements(exchange, subject)
+    claims = meter(exchange, subject)
+    found: Json = {
+        **_head(terms, at),
+        "location": subject.location or None,
+        "user": subject.user or None,
+        "address": subject.address.bucket,
+        "meters": [_meter(move) for move in exchange.moves],
+    }
+    if isinstance(claims, Refusal):
+        return {**found, "limits": [], "outcome": _outcome(refusal or claims)}
+    found["limits"] = [_claim(claim, subject, state.counters, at) for claim in claims]
+    decision = decide(subject, claims, state.counters, at)
+    if refusal is None and not isinstance(decision, Receipt):
+        refusal = refusal_of(decision, at)
+    return {**found, "outcome": _outcome(refusal)}
+
+
+async def _remembered(configuration: Configuration, at: Instant) -> _State:
+    """Take up what the ledger has, as a starting gateway would."""
+    journal = Journal()
+    state = _State(MemoryCounters(journal), Blocks(journal))
+    ledger = await Ledger.look_into(configuration.current.settings.ledger.url)
+    if ledger is None:
+        return state
+    try:
+        state.counters.restore(await ledger.open_slots(at.wall), at, await ledger.members(at.wall))
+        state.blocks.restore(await ledger.blocks_since(at.wall - FORGIVEN_AFTER))
+        averages = Averages(ledger)
+        if await averages.take_up(configuration.current, at.wall):
+            configuration.learn(averages.history)
+    finally:
+        await ledger.close()
+    return state
+
+
+def _exchange(request: Request, config: Config, at: Instant) -> Exchange:
+    headers = [(b"host", b"explain"), *request.headers]
+    if request.key:
+        headers.append((config.key_header, request.key.encode()))
+    if request.user and config.user_header:
+        headers.append((config.user_header, request.user.encode()))
+    path, _, query = request.path.partition("?")
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": request.method,
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": headers,
+        "client": (request.address, 0),
+    }
+    return Exchange(scope, at, "explained")
+
+
+def _whose(
+    exchange: Exchange, request: Request, config: Config, blocks: Blocks
+) -> Subject | Refusal | None:
+    """Say whose request it is, or why it is refused; None where it is served to whom it may be."""
+    if exchange.path == HEALTH_PATH:
+        return None
+    refusal = admit(exchange, config, blocks)
+    if refusal is not None:
+        return refusal
+    if exchange.path == EVENTS_PATH:
+        sender = identify_sender(exchange, config, RecentEvents(1))
+        return sender if isinstance(sender, Refusal) else None
+    if request.key:
+        return identify(exchange, config, RecentEvents(1))
+    return subject_of(exchange, config, request.account, config.accounts[request.account])
+
+
+def _head(terms: Terms, at: Instant) -> Json:
+    return {
+        "account": terms.account,
+        "tenant": terms.tenant,
+        "policy": terms.policy,
+        "at": iso_time(at.wall, terms.zone),
+        "in_force": terms.applies_at(at.wall),
+    }
+
+
+def _meter(move: Movement) -> Json:
+    rule = move.meter.rule
+    told = None
+    if rule.cost is not None:
+        places = rule.cost.model_dump(exclude_none=True, exclude={"reserve"})
+        told = ", ".join(f"{name} {place}" for name, place in places.items())
+    return {
+        "meter": move.meter.name,
+        "measure": rule.measure,
+        "unit": rule.unit,
+        "releases": move.releases,
+        "cost": told,
+        "counts": "whatever the answer" if rule.whatever_the_answer else "what the API accepts",
+    }
+
+
+def _claim(claim: Claim, subject: Subject, counters: MemoryCounters, at: Instant) -> Json:
+    limit = claim.limit
+    readings = [
+        reading
+        for reading in counters.read(subject.account, at)
+        if (reading.limit, reading.window, reading.scope)
+        == (limit.name, limit.window_text, claim.scope)
+    ]
+    [entry] = of_limit(limit, readings, subject.terms, subject.address.bucket, at)
+    entry["scope"] = dict(claim.scope)
+    entry["asks"] = limit.unit.units(counters.needs(subject.account, claim, at))
+    return entry
+
+
+def _outcome(refusal: Refusal | None) -> Json:
+    if refusal is None:
+        return {"served": True}
+    problem = PROBLEMS[refusal.kind]
+    return {
+        "served": False,
+        "status": int(problem.status),
+        "rule": refusal.rule,
+        "why": problem.title,
+        "reason": refusal.reason or None,
+    }

@@ -1,0 +1,178 @@
+"""What has to be done as time goes by: windows close, averages fall due, open items age."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple
+
+from fairuse.base.errors import LedgerError
+from fairuse.base.log import logger
+from fairuse.rules.ageing import counts_as_finished_at, warned_at
+from fairuse.rules.events import EventUnits, UsageEvent, counts_as_of
+from fairuse.stages.escalate import judge, looks_back_to
+from fairuse.stages.meter import event_claims
+from fairuse.stages.notify import notify_ageing, notify_repeated
+from fairuse.stages.settle import settle_event
+from fairuse.stores.history import breaches_since, note_judged, unjudged
+from fairuse.stores.rows import ItemAged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fairuse.base.clock import Clock
+    from fairuse.base.instant import Instant
+    from fairuse.pipeline import Pipeline
+    from fairuse.rules.meters import Ageing
+    from fairuse.rules.terms import Terms
+    from fairuse.stores.averages import Averages
+    from fairuse.stores.blocks import Blocks
+    from fairuse.stores.ledger import Ledger
+    from fairuse.stores.memory import MemoryCounters
+    from fairuse.stores.rows import ItemRow
+
+SHORTEST_MONTH = 28 * 86_400
+OURSELVES = "(fairuse)"
+"""The sender of usage events that nobody told us; no sender in gateway.toml can have this name."""
+
+log = logger(__name__)
+
+
+class Upkeep:
+    """Runs once a minute; whatever it does, it does once."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        pipeline: Pipeline,
+        counters: MemoryCounters,
+        blocks: Blocks,
+        averages: Averages,
+        ledger: Ledger,
+    ) -> None:
+        self._clock = clock
+        self._pipeline = pipeline
+        self._counters = counters
+        self._blocks = blocks
+        self._averages = averages
+        self._ledger = ledger
+        self._one_at_a_time = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Do everything that is due; what can't be written now is done the next time."""
+        async with self._one_at_a_time:
+            await self._run()
+
+    async def _run(self) -> None:
+        at = self._clock.now()
+        self._counters.sweep(at)
+        self._blocks.sweep(at.wall)
+        self._pipeline.settle_lasting()
+        try:
+            await self._write()
+            await self._judge()
+            await self._age()
+            await self._write()
+            await self._renew_averages()
+            await self._ledger.prune(at.wall)
+        except LedgerError as error:
+            log.error("upkeep.put_off", reason=str(error))
+
+    async def _write(self) -> None:
+        """Write what was counted: only then is true what the ledger says of breaches and items."""
+        if not await self._pipeline.journal.flush(self._ledger, self._clock.now()):
+            raise LedgerError("what was counted is not written yet")
+
+    async def _renew_averages(self) -> None:
+        configuration = self._pipeline.configuration
+        if await self._averages.renew(configuration.current, self._clock.now().wall):
+            await asyncio.to_thread(configuration.learn, self._averages.history)
+
+    async def _judge(self) -> None:
+        """Look at the breaches whose window is over, for one too many."""
+        config, at = self._pipeline.configuration.current, self._clock.now()
+        for breach in await unjudged(self._ledger, at.wall):
+            terms = config.accounts.get(breach.account)
+            limit = terms.limit(breach.rule) if terms is not None else None
+            if terms is not None and limit is not None and limit.case_after is not None:
+                since = looks_back_to(limit.case_after, breach.starts_at, terms)
+                breaches = await breaches_since(self._ledger, since, breach.account)
+                case = judge(breach, breaches, terms, at)
+                if case is not None:
+                    contact = config.settings.contact
+                    await notify_repeated(case, limit.case_after, terms, contact, self._ledger)
+            if terms is not None:  # a tenant that is left out is looked at once it is back
+                await note_judged(self._ledger, breach)
+
+    async def _age(self) -> None:
+        """Count the items that were open too long, each once, and warn before it comes to that."""
+        config, journal = self._pipeline.configuration.current, self._pipeline.journal
+        waits, at = _quiet_months(config.accounts.values()), self._clock.now()
+        if waits is None:
+            return
+        await journal.flush(self._ledger, at)
+        async with journal.paused():
+            # Nothing is awaited between the reading and the counting: who finishes an item
+            # meanwhile is seen.
+            items = await self._ledger.items(at.wall - waits * SHORTEST_MONTH)
+            changing = journal.changing_items()
+            ageing = [
+                known
+                for item in items
+                if (item.account, item.meter, item.item) not in changing
+                and (known := _ageing(item, config.accounts.get(item.account)))
+            ]
+            for known in ageing:
+                if at.wall >= known.counts_at:
+                    self._finish(known, at)
+        await journal.flush(self._ledger, at)
+        for item, terms, rule, counts_at in ageing:
+            warned = item.warned or at.wall >= counts_at
+            if not warned and at.wall >= warned_at(counts_at, rule, terms.zone):
+                contact = config.settings.contact
+                await notify_ageing(item, counts_at, terms, contact, self._ledger, at)
+
+    def _finish(self, known: _Ageing, at: Instant) -> None:
+        """Count an item as finished, with everything that is remembered of it."""
+        item, terms, rule, counts_at = known
+        pipeline, into = self._pipeline, terms.meters[rule.into]
+        name = f"{item.meter}/{item.item}/{item.opened_at}"
+        event = UsageEvent(OURSELVES, item.account, name, "aged", item.account, counts_at, {})
+        if pipeline.journal.knows_event(*event.key):
+            return
+        moment = counts_as_of(event, pipeline.configuration.current.settings.events.late, at.wall)
+        claims = event_claims(into, "", "", item.units, moment) if terms.applies_at(moment) else []
+        moved = [(EventUnits(into, item.units, releases=False), claims)]
+        crossings = settle_event(event, moved, moment, self._counters, pipeline.journal, at)
+        pipeline.journal.note_item(ItemAged(item.account, item.meter, item.item, item.units))
+        pipeline.followups.crossed(crossings, terms)
+
+
+class _Ageing(NamedTuple):
+    """An open item that grows old, and when it counts as finished."""
+
+    item: ItemRow
+    terms: Terms
+    rule: Ageing
+    counts_at: float
+
+
+def _ageing(item: ItemRow, terms: Terms | None) -> _Ageing | None:
+    meter = terms.meters.get(item.meter) if terms is not None else None
+    if terms is None or meter is None or meter.rule.ageing is None:
+        return None
+    rule, billing = meter.rule.ageing, terms.agreement.tenant.billing
+    counts_at = counts_as_finished_at(item.opened_at, rule, terms.zone, billing)
+    return _Ageing(item, terms, rule, counts_at)
+
+
+def _quiet_months(accounts: Iterable[Terms]) -> int | None:
+    """Give for how many months no item can need anything; None where none ever ages."""
+    policies = {id(terms.rules): terms.rules for terms in accounts}
+    ageing = [
+        meter.ageing
+        for policy in policies.values()
+        for meter in policy.meters.values()
+        if meter.ageing is not None
+    ]
+    quiet = [max(0, each.after - each.warn) if each.by == "item" else 0 for each in ageing]
+    return min(quiet, default=None)
