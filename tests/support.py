@@ -49,6 +49,10 @@ def tenant(account: str, key: str, extra: str = "", zone: str = "Europe/Amsterda
         policy   = "booking"
         timezone = "{zone}"
         contact  = ["mailto:{account}@customer.example"]
+        [contract]
+        since = 2019-03-01
+        [packages.standard]
+        locations = 10
         [keys]
         "{fingerprint(key.encode())}" = "{account}"
         """)

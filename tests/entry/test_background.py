@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.support import Recorder, call, mounted, told
 
-from fairuse import pipeline as way
+from fairuse import followups as way
 from fairuse.base.errors import LedgerError
 from fairuse.entry import lifecycle
 from fairuse.stages.notify import notify_over
@@ -95,7 +95,7 @@ async def test_housekeeping_forgets_what_is_over(
         assert fair.service.pipeline is not None
         counters, blocks = fair.service.pipeline.counters, fair.service.pipeline.blocks
         assert isinstance(counters, MemoryCounters)
-        assert len(counters) == 2
+        assert len(counters) == 4
         assert blocks.of_account("salon", clock.wall)
         assert blocks.latest("203.0.113.9", "salon") is not None
         clock.advance(40 * 86_400)

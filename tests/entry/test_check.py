@@ -6,197 +6,20 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.entry.support import GATEWAY, POLICY, TENANT, check
 from tests.support import DENTIST, REPOSITORY, SALON, tenant, write_config
-from typer.testing import CliRunner
-
-from fairuse.entry.cli import app
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TENANT = "tenants/salon.toml"
-POLICY = "policies/booking.toml"
-GATEWAY = "gateway.toml"
-
-BROKEN = {
-    "broken TOML": (TENANT, "[keys]", "[keys", "is no TOML: "),
-    "unknown key": (
-        TENANT,
-        "timezone",
-        "timezon",
-        'timezon: unknown key; did you mean "timezone"?',
-    ),
-    "unknown key of a limit": (
-        POLICY,
-        'amount = "60"',
-        'ammount = "60"',
-        'limits.appointments-burst.ammount: unknown key; did you mean "amount"?',
-    ),
-    "unknown key of a block": (
-        POLICY,
-        "after =",
-        "aftr =",
-        'limits.appointments-burst.then.aftr: unknown key; did you mean "after"?',
-    ),
-    "unknown key of a section": (
-        GATEWAY,
-        "response_timeout",
-        "respons_timeout",
-        'upstream.respons_timeout: unknown key; did you mean "response_timeout"?',
-    ),
-    "a key like no other": (GATEWAY, "[upstream]", "[zzz]", "zzz: unknown key"),
-    "unknown zone": (
-        TENANT,
-        "Europe/Amsterdam",
-        "Europe/Amsterdm",
-        'timezone: there is no time zone "Europe/Amsterdm"; did you mean "Europe/Amsterdam"?',
-    ),
-    "unknown policy": (
-        TENANT,
-        '"booking"',
-        '"bookin"',
-        'policy: there is no policy "bookin"; did you mean "booking"?',
-    ),
-    "bad contact": (
-        TENANT,
-        "mailto:salon@",
-        "salon@",
-        'contact.0: "salon@customer.example" is no contact; write mailto:, tel: or https://',
-    ),
-    "a soft limit on a rolling window": (
-        POLICY,
-        'window = "calendar month"',
-        'window = "24 hours"',
-        'limits.appointments-per-month: over = "case" needs a calendar window',
-    ),
-    "a query in a route": (
-        POLICY,
-        '/appointments"]',
-        '/appointments?x=1"]',
-        "meters.appointments.count: ",
-    ),
-    "an unknown method": (
-        POLICY,
-        '"POST /',
-        '"POTS /',
-        'must begin with a method (or *) and a space; did you mean "POST"?',
-    ),
-    "no contact": (
-        TENANT,
-        '["mailto:salon@customer.example"]',
-        "[]",
-        "contact: must hold at least one entry",
-    ),
-    "a contact that is no list": (
-        TENANT,
-        '["mailto:salon@customer.example"]',
-        '"mailto:a@b.c"',
-        "contact: must be a list, like",
-    ),
-    "missing key": (POLICY, 'title = "Fair use policy: appointments"', "", "title: is missing"),
-    "negative amount": (
-        POLICY,
-        '"5000"',
-        '"-5"',
-        "limits.appointments-per-month.amount: '-5' is no amount;"
-        " write a whole number of units, 0 or more",
-    ),
-    "too large an amount": (POLICY, '"5000"', '"9999999999999999"', "more than can be counted"),
-    "unknown meter": (
-        POLICY,
-        'meter  = "appointments"',
-        'meter  = "appointmens"',
-        'limits.appointments-per-month.meter: there is no meter "appointmens";'
-        ' did you mean "appointments"?',
-    ),
-    "unknown window": (
-        POLICY,
-        '"calendar month"',
-        '"calendar week"',
-        'window: "calendar week" is no window',
-    ),
-    "unknown scope": (
-        POLICY,
-        '"account, address"\namount',
-        '"account, adress"\namount',
-        '"adress" is no scope (one of account, location, address); did you mean "address"?',
-    ),
-    "unknown word": (
-        POLICY,
-        'over   = "case"',
-        'over   = "cas"',
-        "limits.appointments-per-month.over: 'cas' must be 'case' or 'refuse';"
-        ' did you mean "case"?',
-    ),
-    "bad route": (
-        POLICY,
-        "POST /locations",
-        "PSOT /locations",
-        "meters.appointments.count: ",
-    ),
-    "a block that no emergency allows": (
-        POLICY,
-        '"block address", ',
-        "",
-        "limits.appointments-burst.then: blocks an address without notice, so [emergency] must"
-        ' allow "block address"',
-    ),
-    "a suspension in an emergency (A29, P3)": (
-        POLICY,
-        '"throttle"]',
-        '"suspend"]',
-        "emergency.allowed.1: 'suspend' must be 'block address' or 'throttle'",
-    ),
-    "bad network": (
-        GATEWAY,
-        '"127.0.0.0/8"',
-        '"127.0.0.0/33"',
-        'addresses.trusted_proxies.0: "127.0.0.0/33" is no address and no network',
-    ),
-    "bad origin": (
-        GATEWAY,
-        'url = "http://127.0.0.1:9"',
-        'url = "127.0.0.1:9"',
-        'upstream.url: "127.0.0.1:9" is no origin; write it like "http://127.0.0.1:9000"',
-    ),
-    "bad duration": (
-        GATEWAY,
-        '"2 seconds"',
-        '"2 secs"',
-        'upstream.response_timeout: "2 secs" is no span of time;'
-        ' write it like "15 minutes" or "24 hours"',
-    ),
-    "unknown section": (
-        GATEWAY,
-        "[upstream]",
-        "[upsteam]",
-        'upsteam: unknown key; did you mean "upstream"?',
-    ),
-}
-
-
-def check(config: Path, *options: str) -> tuple[int, str]:
-    """Run the command and give its exit code and everything it said."""
-    result = CliRunner().invoke(app, ["check", "--config", str(config), *options])
-    return result.exit_code, result.output
-
 
 def test_the_shipped_configuration_is_fine() -> None:
     """What is shipped passes its own check."""
-    assert check(REPOSITORY / "config") == (0, f"{REPOSITORY / 'config'} is fine: 6 tenants\n")
-
-
-@pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN.keys())
-def test_what_is_wrong_is_named(tmp_path: Path, case: tuple[str, str, str, str]) -> None:
-    """F-50 (messages), A29: each mistake names its file, its key and what was probably meant."""
-    name, good, bad, message = case
-    config = write_config(tmp_path)
-    text = (config / name).read_text()
-    assert good in text
-    (config / name).write_text(text.replace(good, bad, 1))
-    code, output = check(config)
-    assert code == 1
-    assert any(line.startswith(f"{name}: ") and message in line for line in output.splitlines())
+    tenants = len(list((REPOSITORY / "config/tenants").glob("*.toml")))
+    assert check(REPOSITORY / "config") == (
+        0,
+        f"{REPOSITORY / 'config'} is fine: {tenants} tenants\n",
+    )
 
 
 def test_an_api_key_belongs_to_one_tenant(tmp_path: Path) -> None:

@@ -75,20 +75,41 @@ async def test_a_rolling_window_goes_on_after_a_restart(
 
 @pytest.mark.anyio
 async def test_a_notice_that_a_crash_swallowed_is_written_at_the_next_start(
-    config: Path, recorder: Recorder, clock: ManualClock
+    config: Path, recorder: Recorder, clock: ManualClock, tmp_path: Path
 ) -> None:
-    """S15: units counted before a crash open their case after it, once."""
+    """S15: a breach written before a crash opens its case after it, once."""
     policy = config / "policies/booking.toml"
-    loose = policy.read_text()
+    policy.write_text(policy.read_text().replace('"5000"', '"4"'))
     async with mounted(config, recorder, clock) as fair:
         for _ in range(5):
             await call(fair)
-    policy.write_text(loose.replace('"5000"', '"4"'))
+        await told(fair.service)
+    forget_the_cases(tmp_path / "fairuse.db")
     for _ in range(2):
         async with mounted(config, recorder, clock) as fair:
             ledger = await told(fair.service)
             assert len(await ledger.cases("salon")) == 1
             assert [notice.reading for notice in await ledger.notices("salon")] == [5]
+
+
+def forget_the_cases(database: Path) -> None:
+    """Leave a ledger as a crash does that comes right after its breaches were written."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.executescript("DELETE FROM notices; DELETE FROM cases;")
+
+
+@pytest.mark.anyio
+async def test_a_limit_lowered_before_a_start_tells_nobody_of_the_past(
+    config: Path, recorder: Recorder, clock: ManualClock
+) -> None:
+    """P7, S17: units that were within when they were used open no case at the next start."""
+    async with mounted(config, recorder, clock) as fair:
+        for _ in range(5):
+            await call(fair)
+    policy = config / "policies/booking.toml"
+    policy.write_text(policy.read_text().replace('"5000"', '"4"'))
+    async with mounted(config, recorder, clock) as fair:
+        assert await (await told(fair.service)).cases("salon") == []
 
 
 def test_kill_9_loses_nothing_that_was_flushed(tmp_path: Path, booking_api: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from tests.entry.support import disk_full
 from tests.support import SALON, Recorder, Served, call, mounted, serving, told, write_config
 
 from fairuse import FairUse
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
     from fairuse.base.clock import ManualClock
 
 pytestmark = pytest.mark.anyio
-
-
-async def disk_full(*_: Any) -> None:
-    """Fail, as a ledger does that can't be written or read."""
-    raise LedgerError("disk full")
 
 
 async def test_what_is_noted_during_the_last_write_is_written_too(

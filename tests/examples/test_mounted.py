@@ -43,5 +43,5 @@ def test_a_mounted_app_is_metered_and_guarded(
         assert client.post(PATH).status_code == 429
         assert client.post(PATH, headers={"X-API-Key": "wrong"}).status_code == 401
         usage = client.get("/fairuse/usage").json()
-        assert [entry["used"] for entry in usage["limits"]] == [60, 60]
+        assert [entry["used"] for entry in usage["limits"]] == [60, 60, 1, 60]
     assert (tmp_path / "var/fairuse.db").exists()

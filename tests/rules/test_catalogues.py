@@ -1,4 +1,4 @@
-"""The catalogues hold every text that a customer reads, with the same gaps."""
+"""The catalogues and the policies' own words hold every text that a customer reads."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ from babel.messages.pofile import read_po
 import fairuse
 from fairuse.base.texts import LANGUAGES
 from fairuse.rules import notice
+from fairuse.rules.policy import Policy
 from fairuse.rules.refusal import PROBLEMS
 from fairuse.rules.windows import Unit
+from fairuse.stages.identify import REQUEST
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
 
 SOURCE = Path(fairuse.__file__).parent
-POLICIES = Path(__file__).parents[2] / "config" / "policies"
+POLICIES = {
+    file.stem: Policy.model_validate(tomllib.loads(file.read_text("utf-8")))
+    for file in (Path(__file__).parents[2] / "config" / "policies").glob("*.toml")
+}
+NOTICES = [template for template in vars(notice).values() if isinstance(template, notice.Notice)]
 
 
 def _marked(file: Path) -> set[str]:
@@ -34,16 +40,8 @@ def _marked(file: Path) -> set[str]:
     }
 
 
-def _units() -> set[str]:
-    """Give the unit words of the shipped policies, and of unknown callers."""
-    policies = [tomllib.loads(file.read_text("utf-8")) for file in POLICIES.glob("*.toml")]
-    return {meter["unit"] for policy in policies for meter in policy["meters"].values()} | {
-        "request"
-    }
-
-
 MARKED = set().union(*map(_marked, SOURCE.rglob("*.py")))
-WORDS = _units() | {f"calendar {unit}" for unit in get_args(Unit)}
+WORDS = {REQUEST.one} | {f"calendar {unit}" for unit in get_args(Unit)}
 TEXTS = sorted(MARKED | WORDS)
 
 
@@ -57,16 +55,26 @@ def _gaps(text: str) -> list[str]:
     return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
 
 
+def _shown(policy: Policy) -> set[str]:
+    """Give the words of a policy that its customers read."""
+    units = {word for meter in policy.meters.values() for word in (meter.unit, meter.plural)}
+    packages = {package.title for package in policy.packages.values()}
+    figures = {name for package in policy.packages.values() for name in package.figures}
+    return {policy.title, *units, *policy.counts.values(), *packages, *figures}
+
+
 def test_every_text_of_a_customer_is_marked() -> None:
     """What refusals and notices say is marked for translation, all of it."""
     told = {text for problem in PROBLEMS.values() for text in (problem.title, problem.detail)}
-    assert told | {*notice.OVER_LIMIT, *notice.BLOCKED, " (location {location})"} <= MARKED
+    told |= {text for template in NOTICES for text in template}
+    assert len(NOTICES) == 5
+    assert told | {" (location {location})", "the agreed price"} <= MARKED
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: text[:30])
 def test_every_text_is_translated(language: str, text: str) -> None:
-    """Every marked text, unit and window has a finished translation with the same gaps."""
+    """Every marked text and window has a finished translation with the same gaps."""
     message = _catalogue(language).get(text)
     assert message is not None
     assert not message.fuzzy
@@ -79,3 +87,12 @@ def test_every_text_is_translated(language: str, text: str) -> None:
 def test_no_text_is_left_over(language: str) -> None:
     """A catalogue holds no text that the code doesn't show any more."""
     assert {str(message.id) for message in _catalogue(language) if message.id} == set(TEXTS)
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+@pytest.mark.parametrize("name", sorted(POLICIES))
+def test_a_policy_brings_its_own_words(name: str, language: str) -> None:
+    """A shipped policy translates all that its customers read of it, and nothing else."""
+    words = POLICIES[name].words[language]
+    assert words.keys() == _shown(POLICIES[name])
+    assert all(word.strip() == word != "" for word in words.values())

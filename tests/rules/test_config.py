@@ -1,17 +1,14 @@
-"""One configuration: put together whole, and checked between its parts."""
+"""One configuration: put together whole."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from tests.rules.support import BURST, KEY, LIMIT, METER, POLICY, policy, settings, tenant
+from tests.rules.support import KEY, policy, settings, tenant
 
-from fairuse.rules.config import INDEXED, Config, policy_problems, tenant_problems, unknown
-from fairuse.rules.terms import Terms
-
-if TYPE_CHECKING:
-    from fairuse.rules.policy import Policy
+from fairuse.rules.agreed import History
+from fairuse.rules.config import INDEXED, Config, Contract, accounts_of
 
 OTHER_KEY = "sha256:" + "f" * 64
 
@@ -21,20 +18,21 @@ def _config(**changes: Any) -> Config:
         "anna": tenant(keys={KEY: "salon", OTHER_KEY: "salon"}),
         "vries": tenant(keys={"sha256:" + "a" * 64: "dentist"}),
     }
-    terms = {name: Terms(name, each, policy()) for name, each in tenants.items()}
-    return Config.assemble(settings(**changes), terms, tenants)
+    contracts = {name: Contract(each, policy()) for name, each in tenants.items()}
+    return Config.assemble(settings(**changes), contracts, History())
 
 
 def test_keys_lead_to_accounts() -> None:
-    """Every key leads to its account and its tenant's terms; two keys may lead to one account."""
+    """Every key leads to its account and that account's terms; two may lead to one account."""
     config = _config()
-    assert sorted(config.accounts) == ["dentist", "salon"]
+    assert (config.tenants, sorted(config.accounts)) == (2, ["dentist", "salon"])
     one, other = config.holder_of(KEY), config.holder_of(OTHER_KEY)
     assert one is not None
     assert other is not None
     assert (one.fingerprint, other.fingerprint) == (KEY, OTHER_KEY)
     assert one.account == other.account == "salon"
-    assert one.terms is other.terms is config.accounts["salon"] is config.terms["anna"]
+    assert one.terms is other.terms is config.accounts["salon"]
+    assert (one.terms.tenant, one.terms.account) == ("anna", "salon")
     assert len(config.keys) == 3
     assert all(key == holder.fingerprint[:INDEXED] for key, holder in config.keys.items())
 
@@ -86,108 +84,37 @@ def test_the_location_of_a_path(path: str, location: str | None) -> None:
     assert _config().location_in(path) is None
 
 
-NO_EMERGENCY = 'blocks an address without notice, so [emergency] must allow "block address"'
-PROBLEMS: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
-    "none": ({}, []),
-    "no meter": (
-        {"limits": {"x": LIMIT | {"meter": "appointment"}}},
-        [("limits.x.meter", 'there is no meter "appointment"; did you mean "appointments"?')],
-    ),
-    "no emergency": ({"emergency": {}}, [("limits.burst.then", NO_EMERGENCY)]),
-    "throttling only": (
-        {"emergency": {"allowed": ["throttle"]}},
-        [("limits.burst.then", NO_EMERGENCY)],
-    ),
-    "no emergency and no block": ({"emergency": {}, "limits": {"x": LIMIT}}, []),
-    "both": (
-        {"emergency": {}, "limits": {"x": BURST | {"meter": "other"}}},
-        [("limits.x.meter", 'there is no meter "other"'), ("limits.x.then", NO_EMERGENCY)],
-    ),
-}
+def test_each_account_has_terms_of_its_own() -> None:
+    """P9: two accounts of one tenant share its contract, and neither its name nor its counts."""
+    shared = tenant(keys={KEY: "centrum", OTHER_KEY: "zuid"})
+    config = Config.assemble(settings(), {"anna": Contract(shared, policy())}, History())
+    names = {account: terms.account for account, terms in config.accounts.items()}
+    assert names == {"centrum": "centrum", "zuid": "zuid"}
+    assert config.tenants == 1
+    assert config.accounts["centrum"] is not config.accounts["zuid"]
 
 
-@pytest.mark.parametrize(("changes", "found"), PROBLEMS.values(), ids=PROBLEMS)
-def test_the_parts_of_a_policy_fit(changes: dict[str, Any], found: list[tuple[str, str]]) -> None:
-    """A29: a limit has its meter, and a block without notice is allowed by [emergency]."""
-    changed = policy(**POLICY | changes)
-    for location in (None, "/locations/{location}"):
-        assert list(policy_problems(changed, location)) == found
+def test_a_tenant_without_keys_has_one_account() -> None:
+    """Who never calls, and is told of by events, has an account with the tenant's name."""
+    assert accounts_of("anna", tenant(keys={})) == ["anna"]
+    assert accounts_of("anna", tenant(keys={KEY: "b", OTHER_KEY: "a"})) == ["a", "b"]
+    quiet = {"anna": Contract(tenant(keys={}), policy())}
+    config = Config.assemble(settings(), quiet, History())
+    assert (list(config.accounts), dict(config.keys)) == (["anna"], {})
 
 
-def _counted(*routes: str, scope: str = "location") -> Policy:
-    meters = {"appointments": METER | {"count": list(routes)}}
-    return policy(meters=meters, limits={"per-month": LIMIT | {"scope": scope}})
+def test_senders_are_no_accounts() -> None:
+    """F-22: who reports usage has a key of its own, which opens no account."""
+    sender = "sha256:" + "c" * 64
+    config = _config(events={"keys": {sender: "exchange"}})
+    found = config.sender_of(sender)
+    assert found is not None
+    assert (found.fingerprint, found.name) == (sender, "exchange")
+    assert config.holder_of(sender) is None
+    assert config.sender_of(KEY) is None
 
 
-HERE = "/locations/{location}"
-BOOK = "POST /locations/{location}/appointments"
-CARRIED = {
-    "as it is written": (HERE, [BOOK]),
-    "another name": (HERE, ["POST /locations/{place}/appointments"]),
-    "a last slash": (HERE + "/", ["GET /locations/{location}"]),
-    "one of the routes": (HERE, ["GET /export", BOOK]),
-    "wildcard": (HERE, ["POST /locations/*/appointments"]),
-    "wildcards": (HERE, ["POST /*/*"]),
-    "everything": (HERE, ["* /**"]),
-    "everything below": (HERE, ["POST /locations/**"]),
-    "a word for the name": (HERE, ["POST /locations/centrum/appointments"]),
-    "none set": (None, ["POST /room/{room}"]),
-}
-LOST = {
-    "typo": ("/room/{location}", [BOOK]),
-    "another word": (HERE, ["POST /rooms/{location}", "GET /export"]),
-    "deeper": ("/v1/locations/{location}", [BOOK]),
-    "too short": (HERE, ["POST /locations"]),
-    "too short, wildcard": (HERE, ["POST /*"]),
-    "everything elsewhere": (HERE, ["POST /rooms/**"]),
-}
-
-
-@pytest.mark.parametrize(("location", "routes"), CARRIED.values(), ids=CARRIED)
-def test_a_route_carries_a_location(location: str | None, routes: list[str]) -> None:
-    """A limit per location is right where one route can name a location, or none is named."""
-    assert list(policy_problems(_counted(*routes), location)) == []
-
-
-@pytest.mark.parametrize(("location", "routes"), LOST.values(), ids=LOST)
-def test_no_route_carries_a_location(location: str, routes: list[str]) -> None:
-    """A limit per location that would count all locations as one is an error at its scope."""
-    message = (
-        'no route of "appointments" names a location as identity.location'
-        f' in gateway.toml does ("{location}")'
-    )
-    found = [("limits.per-month.scope", message)]
-    assert list(policy_problems(_counted(*routes), location)) == found
-    both = _counted(*routes, scope="address, location")
-    assert list(policy_problems(both, location)) == found
-    assert list(policy_problems(_counted(*routes, scope="account, address"), location)) == []
-
-
-TENANTS: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
-    "none": ({"override": {"per-month": {"amount": 1, "reason": "x"}}}, []),
-    "no policy": (
-        {"policy": "bookings"},
-        [("policy", 'there is no policy "bookings"; did you mean "booking"?')],
-    ),
-    "no limit": (
-        {"override": {"per-moth": {"amount": 1, "reason": "x"}}},
-        [("override.per-moth", 'there is no limit "per-moth"; did you mean "per-month"?')],
-    ),
-}
-
-
-@pytest.mark.parametrize(("changes", "found"), TENANTS.values(), ids=TENANTS)
-def test_a_tenant_fits_its_policy(changes: dict[str, Any], found: list[tuple[str, str]]) -> None:
-    """A27 (known limits): a tenant has a policy that exists, and overrides its limits only."""
-    assert list(tenant_problems(tenant(**changes), {"booking": policy()})) == found
-
-
-def test_a_broken_policy_is_said_once() -> None:
-    """A tenant of a policy that is broken itself has no problem of its own."""
-    changed = tenant(override={"x": {"amount": 1, "reason": "x"}})
-    assert list(tenant_problems(changed, {"booking": None})) == []
-
-
-def test_an_unknown_name_is_shown() -> None:
-    """An unknown name is shown, with the nearest known one where there is one."""
-    assert unknown("limit", "x", {}) == 'there is no limit "x"'
+def test_users_are_named_by_a_header() -> None:
+    """E21: the header that names a user is the settings'; without one nobody is told apart."""
+    assert _config(identity={"user_header": "X-User"}).user_header == b"x-user"
+    assert _config().user_header is None

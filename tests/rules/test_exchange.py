@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.rules.support import terms
 
 from fairuse.base.instant import Instant
-from fairuse.rules.exchange import Exchange
+from fairuse.rules.exchange import Exchange, Movement
 from fairuse.rules.routes import canonical
 
 AT = Instant(1.0, 2.0)
@@ -24,7 +25,17 @@ def test_an_exchange_begins_with_the_request() -> None:
     assert (exchange.method, exchange.path, exchange.peer) == ("POST", "/a", "::1")
     assert (exchange.at, exchange.request_id) == (AT, "id-1")
     found = (exchange.address, exchange.subject, exchange.status, exchange.rule, exchange.fault)
-    assert (found, exchange.meters) == ((None,) * 5, ())
+    assert (found, exchange.moves) == ((None,) * 5, [])
+    assert (exchange.received_bytes, exchange.sent_bytes) == (0, 0)
+    assert (exchange.answer_headers, exchange.reads_answer) == ((), False)
+
+
+def test_a_movement_begins_with_its_meter() -> None:
+    """At first nobody told what a request costs, and none of it is counted yet."""
+    meter = terms().meters["appointments"]
+    move = Movement(meter, "doc-1", releases=True)
+    assert (move.meter, move.item, move.releases) == (meter, "doc-1", True)
+    assert (move.told, move.reader, move.accrued) == (None, None, 0)
 
 
 @pytest.mark.parametrize("client", [None, []], ids=repr)

@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.rules.support import BURST, LIMIT, METER, POLICY, THEN, policy, wrong
+from tests.rules.support import BURST, LIMIT, POLICY, THEN, policy, wrong
 
-from fairuse.rules.policy import DAY, Emergency, Limit, Meter, Policy, Repetition, Then
-from fairuse.rules.windows import Calendar, Rolling
+from fairuse.rules.policy import DAY, Breaches, Emergency, Limit, Policy, Repetition, Then
+from fairuse.rules.windows import Always, Calendar, Rolling
 
 SCOPES = {
     "account": (),
     "location": ("location",),
+    "user": ("user",),
     "address": ("address",),
     "account, address": ("address",),
     " address ,location": ("location", "address"),
-    "account,location,address": ("location", "address"),
+    "account,user,location,address": ("location", "user", "address"),
     "address, address": ("address",),
 }
-ONE_OF = "(one of account, location, address)"
+ONE_OF = "(one of account, location, user, address)"
 WRONG_SCOPES: dict[object, str] = {
     "adress": f'"adress" is no scope {ONE_OF}; did you mean "address"?',
     "Account": f'"Account" is no scope {ONE_OF}; did you mean "account"?',
@@ -27,6 +28,7 @@ WRONG_SCOPES: dict[object, str] = {
     "account,": f'"" is no scope {ONE_OF}',
     "": f'"" is no scope {ONE_OF}',
     "tenant": f'"tenant" is no scope {ONE_OF}',
+    "users": f'"users" is no scope {ONE_OF}; did you mean "user"?',
     5: '5 is no scope; write it like "account, address"',
 }
 
@@ -83,7 +85,9 @@ def test_the_booking_policy_is_read() -> None:
     """A05, A29 (the file): a soft month per location, and a hard minute that may block."""
     read = policy()
     month, burst = read.limits["per-month"], read.limits["burst"]
-    assert (month.amount, month.window, month.over) == (5_000, Calendar("month"), "case")
+    assert month.amount.fixed == 5_000
+    assert (month.window, month.over) == (Calendar("month"), "case")
+    assert (month.hard, burst.hard) == (False, True)
     assert (burst.window, burst.over) == (Rolling(60, "1 minute"), "refuse")
     assert burst.then == Then.model_validate(THEN)
     assert burst.then is not None
@@ -96,6 +100,7 @@ def test_a_window_that_is_read_stays() -> None:
     assert Limit.model_validate(BURST | {"window": window}).window is window
     month = Calendar("month")
     assert Limit.model_validate(LIMIT | {"window": month}).window is month
+    assert Limit.model_validate(LIMIT | {"window": "always"}).window == Always()
 
 
 @pytest.mark.parametrize("action", ["suspend", "terminate", "block account", "close", ""])
@@ -113,32 +118,54 @@ def test_a_block_is_never_of_an_account(block: str) -> None:
     assert found == ["block: Input should be 'address' or 'account, address'"]
 
 
+OVER = "over: Input should be 'refuse', 'deny user', 'case', 'charge' or 'signal'"
+NO_THEN = ': "then" follows refusals, so it needs over = "refuse"'
+NO_CASE_AFTER = ': case_after needs over = "case" and a calendar window'
+NO_BREACHES = 'case_after: {!r} must be written like "3 breaches in 6 months"'
+REPEATED = {"case_after": "3 breaches in 6 months"}
+CHARGE = {"over": "charge", "tariff": "page"}
 LIMITS: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "then without refusals": (
-        BURST | {"over": "case", "window": "calendar day"},
-        [': "then" follows refusals, so it needs over = "refuse"'],
-    ),
-    "a case in a rolling window": (
-        LIMIT | {"window": "24 hours"},
-        [': over = "case" needs a calendar window'],
-    ),
-    "a case in a rolling window of an object": (
-        LIMIT | {"window": Rolling(60, "1 minute")},
-        [': over = "case" needs a calendar window'],
-    ),
+    "then without refusals": (BURST | {"over": "case"}, [NO_THEN]),
+    "then after a signal": (BURST | {"over": "signal"}, [NO_THEN]),
+    "a case in a rolling window": (LIMIT | {"window": "24 hours"}, []),
     "refusals in a calendar window": (LIMIT | {"over": "refuse"}, []),
-    "unknown action": (LIMIT | {"over": "suspend"}, ["over: Input should be 'case' or 'refuse'"]),
+    "a charge with its tariff": (LIMIT | CHARGE, []),
+    "a charge without a tariff": (
+        LIMIT | {"over": "charge"},
+        [': over = "charge" needs a tariff: the name of a price'],
+    ),
+    "a tariff without a charge": (
+        LIMIT | {"tariff": "page"},
+        [': a tariff needs over = "charge"'],
+    ),
+    "a case after breaches": (LIMIT | REPEATED, []),
+    "a charge after breaches": (LIMIT | CHARGE | REPEATED, [NO_CASE_AFTER]),
+    "a case after breaches of a day": (LIMIT | REPEATED | {"window": "1 day"}, [NO_CASE_AFTER]),
+    "no breach": (
+        LIMIT | {"case_after": "0 breaches in 6 months"},
+        [NO_BREACHES.format("0 breaches in 6 months")],
+    ),
+    "no months": (
+        LIMIT | {"case_after": "3 breaches in 0 months"},
+        [NO_BREACHES.format("3 breaches in 0 months")],
+    ),
+    "days": (
+        LIMIT | {"case_after": "3 breaches in 6 days"},
+        [NO_BREACHES.format("3 breaches in 6 days")],
+    ),
+    "a number of breaches": (LIMIT | {"case_after": 3}, [NO_BREACHES.format(3)]),
+    "unknown action": (LIMIT | {"over": "suspend"}, [OVER]),
     "numbers for a window": (LIMIT | {"window": 5}, ["window: " + NO_SPAN.format(5)]),
     "negative amount": (
         LIMIT | {"amount": -1},
-        ["amount: -1 is no amount; write a whole number of units, 0 or more"],
+        ['amount: "-1" is no amount: found "-" where a number or a name was expected'],
     ),
     "all at once": (
         LIMIT | {"meter": "A", "scope": "x", "over": ""},
         [
             'meter: "A" is no name; write up to 64 of a-z, 0-9 and -',
             f'scope: "x" is no scope {ONE_OF}',
-            "over: Input should be 'case' or 'refuse'",
+            OVER,
         ],
     ),
 }
@@ -159,21 +186,15 @@ def test_a_block_grows(longest: str, found: list[str]) -> None:
     assert wrong(Then, {key: THEN[key] for key in ("after", "block")}) == ["for: Field required"]
 
 
-METERS: dict[str, tuple[dict[str, Any], str]] = {
-    "no unit": (METER | {"unit": ""}, "unit: String should have at least 1 character"),
-    "nothing counted": (
-        METER | {"count": []},
-        "count: List should have at least 1 item after validation, not 0",
-    ),
-    "no route": (METER | {"count": ["GET x"]}, 'count: the path "x" must begin with "/"'),
-    "other answers": (METER | {"when": "5xx"}, "when: Input should be '2xx'"),
-}
-
-
-@pytest.mark.parametrize(("table", "found"), METERS.values(), ids=METERS)
-def test_what_is_no_meter(table: dict[str, Any], found: str) -> None:
-    """A meter counts something, on routes that exist."""
-    assert wrong(Meter, table) == [found]
+@pytest.mark.parametrize(
+    ("text", "breaches"),
+    {"2 breaches in 1 month": (2, 1), "1 breach in 12 months": (1, 12)}.items(),
+)
+def test_breaches_are_read(text: str, breaches: tuple[int, int]) -> None:
+    """B25, E32: a case may need so many breaches in so many months, of a limit or of the policy."""
+    assert Limit.model_validate(LIMIT | {"case_after": text}).case_after == Breaches(*breaches)
+    assert policy(case_after=text).case_after == Breaches(*breaches)
+    assert policy().case_after is None
 
 
 def test_a_policy_has_a_title_meters_and_limits() -> None:

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rules.support import WORDS
 
 from fairuse.base.texts import LANGUAGES
 from fairuse.rules.refusal import PROBLEMS, Figures, Reader, Refusal, problem_body
+from fairuse.rules.units import Unit
 
 if TYPE_CHECKING:
     from fairuse.rules.tally import ScopeKey
@@ -27,7 +29,8 @@ READERS = st.builds(
 )
 MOMENTS = st.floats(0, 4e9)
 READER = Reader("en", ZoneInfo("Europe/Amsterdam"), "mailto:a@b.example", "abc-1")
-FIGURES = Figures(60, 60, "appointment", "1 minute", (("address", "203.0.113.9"),))
+UNIT = Unit("appointment", "appointments", 0, WORDS)
+FIGURES = Figures(60, 60, UNIT, "1 minute", (("address", "203.0.113.9"),))
 
 
 def _scope(location: str) -> ScopeKey:
@@ -46,7 +49,7 @@ def test_every_refusal_is_json_on_one_line(
     kind: str, reader: Reader, until: float, text: str, used: int
 ) -> None:
     """P10: a refusal of any kind, with any text of a client in it, is one line of valid JSON."""
-    figures = Figures(used, 60, "appointment", "calendar month", _scope(text))
+    figures = Figures(used, 60, UNIT, "calendar month", _scope(text))
     body = _body(Refusal(kind, "burst", text, until, figures), reader)
     problem = PROBLEMS[kind]
     assert (body["type"], body["status"]) == (problem.type, int(problem.status))
@@ -123,3 +126,56 @@ def test_a_refusal_keeps_the_account_active() -> None:
     """P3 (the words): where a refusal is of a known account, it says that it stays active."""
     for kind in ("runaway", "quota", "blocked"):
         assert "Your account stays active" in PROBLEMS[kind].detail
+
+
+KNOWN = {
+    "the eleventh user": (
+        Refusal("seat", "active-users", figures=Figures(10, 10, Unit("user", "users"), "always")),
+        403,
+        "10 of 10 (user) are active, and this one is not among them.",
+    ),
+    "a full level": (
+        Refusal("full", "calls", figures=Figures(5, 5, Unit("call", "calls"), "always")),
+        429,
+        "5 of 5 (call) are in use at the same time.",
+    ),
+    "tenths": (
+        Refusal(
+            "quota", "hours", figures=Figures(24_005, 24_000, Unit("hour", "hours", 1), "1 day")
+        ),
+        429,
+        "2,400.5 of 2,400 (hour) per 1 day are used.",
+    ),
+    "a body that is too large": (
+        Refusal("too-large", "http", "65536"),
+        413,
+        "What a request costs is read from its body, of at most 65536 bytes.",
+    ),
+    "a cost that is none": (
+        Refusal("unreadable-cost", "pages", "'-1' is no number of units"),
+        400,
+        "The request was refused before anything was counted: '-1' is no number of units.",
+    ),
+    "no ledger": (
+        Refusal("ledger-away", "ledger"),
+        503,
+        "Please send it again later: what was told before counts once.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("refusal", "status", "begins"), KNOWN.values(), ids=KNOWN)
+def test_refusals_say_what_happened(refusal: Refusal, status: int, begins: str) -> None:
+    """P10, E21, F-27: each kind has its status and says what it is about in plain words."""
+    body = _body(refusal, READER)
+    assert refusal.status == body["status"] == status
+    assert body["detail"].startswith(begins)
+    assert "until" not in body
+
+
+def test_figures_are_units() -> None:
+    """P10 (how much): what is counted in hundredths is shown in units, in fields and sentences."""
+    figures = Figures(24_050, 24_000, Unit("minute", "minutes", 1), "calendar month")
+    body = _body(Refusal("quota", "minutes", figures=figures), READER._replace(language="de"))
+    assert (body["used"], body["amount"], body["unit"]) == (2_405, 2_400, "minute")
+    assert body["detail"].startswith("2.405 von 2.400 (minute) je Kalendermonat")

@@ -158,6 +158,23 @@ def test_a_name_catches_its_segment() -> None:
     assert found["location"] == "c d"
 
 
+PARTS_OF = {
+    "a name": ("PUT /documents/{item}", "/documents/17", "17"),
+    "as it is written": ("PUT /documents/{item}", "/DOCUMENTS/Doc%20A", "Doc%20A"),
+    "another name": ("PUT /documents/{document}", "/documents/17", ""),
+    "no name": ("PUT /documents/*", "/documents/17", ""),
+    "one of two": ("POST /{folder}/{item}/finish", "/a/17/finish", "17"),
+    "before a rest": ("* /documents/{item}/**", "/documents/17/pages/2", "17"),
+    "another path": ("PUT /documents/{item}", "/pages/17", ""),
+}
+
+
+@pytest.mark.parametrize(("route", "path", "part"), PARTS_OF.values(), ids=PARTS_OF)
+def test_a_route_names_a_part_of_the_path(route: str, path: str, part: str) -> None:
+    """E28 (which item): a part of a path is what the route gives that name, as it was written."""
+    assert Route(route).part(path, "item") == part
+
+
 METHOD = '"{}" must begin with a method (or *) and a space'
 NEAR = '; did you mean "{}"?'
 PART = '"{}" is no part of a path; write a word, * or {{name}}'

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.rules.support import SETTINGS, settings, wrong
+from tests.rules.support import KEY, SETTINGS, settings, wrong
 
 from fairuse.rules.settings import Settings
+from fairuse.rules.tally import KEPT_SECONDS
 
 NO_RATE = '{!r} is no rate; write it like "30/minute"'
 NO_PART = '"{}" is no part of a path; write a word, * or {{name}}'
@@ -21,15 +22,27 @@ def test_the_defaults_are_careful() -> None:
     assert (read.listen.host, read.listen.port, read.upstream) == ("127.0.0.1", 8080, None)
     assert (read.addresses.trusted_proxies, read.addresses.never_block) == ([], [])
     assert (read.identity.key_header, read.identity.location) == ("x-api-key", None)
+    assert read.identity.user_header is None
     assert str(read.unknown_callers.rate) == "30 per 1 minute"
     assert (read.ledger.url, read.log.level, read.drain) == ("sqlite:///var/fairuse.db", "info", 30)
+
+
+def test_usage_may_be_told_late() -> None:
+    """S16 (3 days, configurable): usage may be told three days late unless said, by nobody yet."""
+    assert (settings().events.keys, settings().events.late) == ({}, 3 * 86_400)
+    assert settings(events={"late": "1 second"}).events.late == 1
 
 
 def test_settings_are_read() -> None:
     """Spans, rates and header names are read as they are written."""
     read = settings(
         drain="2 minutes",
-        identity={"key_header": "X-API-Key", "location": "/l/{location}/**"},
+        identity={
+            "key_header": "X-API-Key",
+            "user_header": "X-User",
+            "location": "/l/{location}/**",
+        },
+        events={"keys": {KEY: "switchboard"}, "late": "7 days"},
         addresses={"header": "CF-Connecting-IP"},
         unknown_callers={"rate": "10 per 2 hours", "remembered": 5},
         ledger={"url": "sqlite:////var/lib/fairuse.db"},
@@ -40,6 +53,8 @@ def test_settings_are_read() -> None:
         "cf-connecting-ip",
         "/l/{location}/**",
     )
+    assert (read.identity.user_header, read.events.keys) == ("x-user", {KEY: "switchboard"})
+    assert read.events.late == KEPT_SECONDS == 604_800
     rate = read.unknown_callers.rate
     assert (rate.amount, rate.get_expiry()) == (10, 7_200)
 
@@ -81,6 +96,27 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "header too long": (
         {"addresses": {"header": "x" * 65}},
         "addresses.header: " + NO_HEADER.format("x" * 65),
+    ),
+    "user header": (
+        {"identity": {"user_header": "x_user"}},
+        "identity.user_header: " + NO_HEADER.format("x_user"),
+    ),
+    "later than a week": (
+        {"events": {"late": "169 hours"}},
+        "events.late: must not be more than 7 days",
+    ),
+    "lateness as a number": (
+        {"events": {"late": 3}},
+        'events.late: 3 is not text; write it like "15 minutes"',
+    ),
+    "sender": (
+        {"events": {"keys": {KEY: "Switch Board"}}},
+        f'events.keys.{KEY}: "Switch Board" is no name; write up to 64 of a-z, 0-9 and -',
+    ),
+    "a sender's key itself": (
+        {"events": {"keys": {"s3cret": "switchboard"}}},
+        'events.keys.s3cret.[key]: holds something else than "sha256:"'
+        " and the 64 digits of a key's hash",
     ),
     "port too high": ({"listen": {"port": 65_536}}, PORT + "less than or equal to 65535"),
     "port below zero": ({"listen": {"port": -1}}, PORT + "greater than or equal to 0"),

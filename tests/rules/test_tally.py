@@ -6,8 +6,8 @@ import pytest
 
 from fairuse.base.clock import ManualClock
 from fairuse.rules.headers import retry_after
-from fairuse.rules.tally import CalendarTally, RollingTally, Tally, TallyKey, new_tally
-from fairuse.rules.windows import Span, parse_window
+from fairuse.rules.tally import CalendarTally, RollingTally, Tally, TallyKey
+from fairuse.rules.windows import Span
 
 KEY = TallyKey("salon-anna", "burst", "1 minute", ())
 DAY = Span(0, 86_400)
@@ -19,17 +19,16 @@ def _used(tally: Tally, clock: ManualClock) -> int:
     return tally.used
 
 
+def _wait(tally: Tally, clock: ManualClock) -> tuple[bytes, bytes]:
+    """Give the header that says how long a unit must wait."""
+    wait = tally.frees_in(1, clock.now())
+    assert wait is not None
+    return retry_after(wait)
+
+
 def _settle(tally: Tally, units: int, clock: ManualClock, span: Span | None = None) -> None:
     tally.expire(clock.now())
     tally.settle(tally.take(units, clock.now(), span), units, units)
-
-
-def test_a_window_gets_its_tally() -> None:
-    """A rolling window is counted on a rolling tally, a calendar one on a calendar tally."""
-    rolling = new_tally(KEY, parse_window("1 minute"))
-    assert isinstance(rolling, RollingTally)
-    assert (rolling.seconds, rolling.key) == (60, KEY)
-    assert isinstance(new_tally(KEY, parse_window("calendar day")), CalendarTally)
 
 
 def test_a_tally_lives_on_one_clock() -> None:
@@ -39,6 +38,18 @@ def test_a_tally_lives_on_one_clock() -> None:
         Tally(KEY).clock(now)
     with pytest.raises(NotImplementedError):
         Tally(KEY).current(now, None)
+    with pytest.raises(NotImplementedError):
+        Tally(KEY).slot_at(0.0, now, None)
+    with pytest.raises(NotImplementedError):
+        Tally(KEY).expire(now)
+
+
+def test_a_plain_tally_keeps_no_level() -> None:
+    """What is added up has no level; one unit more is one more, whoever it is from."""
+    clock = ManualClock()
+    for tally, span in ((RollingTally(KEY, 60), None), (CalendarTally(KEY), DAY)):
+        _settle(tally, 5, clock, span)
+        assert (tally.level, tally.after(2, ""), tally.after(2, "anna")) == (None, 7, 7)
 
 
 def test_keys_keep_their_parts_apart() -> None:
@@ -54,10 +65,10 @@ def test_a_breach_ends_with_its_window(seconds: int) -> None:
     clock = ManualClock()
     tally = RollingTally(KEY, seconds)
     _settle(tally, 10, clock)
-    assert retry_after(tally.frees_in(1, clock.now())) == (b"retry-after", b"%d" % seconds)
+    assert _wait(tally, clock) == (b"retry-after", b"%d" % seconds)
     clock.advance(seconds - 0.5)
     assert _used(tally, clock) == 10
-    assert retry_after(tally.frees_in(1, clock.now())) == (b"retry-after", b"1")
+    assert _wait(tally, clock) == (b"retry-after", b"1")
     clock.advance(0.5)
     assert (_used(tally, clock), tally.resets_in(clock.now())) == (0, 0.0)
 
@@ -80,8 +91,18 @@ def test_a_given_back_unit_is_free_at_once() -> None:
     tally = RollingTally(KEY, 60)
     slot = tally.take(5, clock.now(), None)
     assert (tally.used, slot.open) == (5, 5)
-    tally.settle(slot, 5, 0)
+    tally.settle(slot, 5, None)
     assert (tally.used, slot.open, slot.settled) == (0, 0, 0)
+
+
+def test_a_reservation_settles_for_what_it_came_to() -> None:
+    """E37, F-26: what was reserved is given back, and what it really came to counts instead."""
+    clock = ManualClock()
+    tally = RollingTally(KEY, 60)
+    for reserved, actual in ((5, 7), (5, 0), (0, 3)):
+        slot = tally.take(reserved, clock.now(), None)
+        tally.settle(slot, reserved, actual)
+    assert (tally.used, tally.reading(tally.slots[-1])) == (10, 10)
 
 
 def test_a_late_settlement_changes_no_new_window() -> None:
@@ -200,7 +221,7 @@ def test_going_over_is_told_once_per_window() -> None:
 
 
 def test_a_rolling_tally_crosses_on_its_sum() -> None:
-    """A rolling window is over when all of its units are, told once until that slot is gone."""
+    """B25: a rolling window is over when all of its units are, and says so as long as it is."""
     clock = ManualClock()
     tally = RollingTally(KEY, 64)
     told = []
@@ -208,7 +229,10 @@ def test_a_rolling_tally_crosses_on_its_sum() -> None:
         _settle(tally, 2, clock)
         told.append(tally.crosses(tally.slots[-1], 3))
         clock.advance(2)
-    assert told == [False, True, False, False]
+    assert told == [False, True, True, True]
+    clock.advance(64)
+    _settle(tally, 3, clock)
+    assert not tally.crosses(tally.slots[-1], 3)
 
 
 def test_open_units_cross_nothing() -> None:

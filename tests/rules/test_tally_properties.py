@@ -35,16 +35,15 @@ class Unit:
 
 
 Event = tuple[str, int]
-EVENTS = st.lists(
-    st.one_of(
-        st.tuples(st.just("take"), st.integers(0, 5)),
-        st.tuples(st.just("accept"), st.integers(0, 9)),
-        st.tuples(st.just("refuse"), st.integers(0, 9)),
-        st.tuples(st.just("advance"), st.integers(1, 80)),
-        st.tuples(st.just("step"), st.integers(-2 * DAY, 2 * DAY)),
-    ),
-    max_size=40,
+AT_ONCE = st.one_of(
+    st.tuples(st.just("take"), st.integers(0, 5)),
+    st.tuples(st.just("accept"), st.integers(0, 9)),
+    st.tuples(st.just("refuse"), st.integers(0, 9)),
+    st.tuples(st.just("advance"), st.integers(1, 80)),
+    st.tuples(st.just("step"), st.integers(-2 * DAY, 2 * DAY)),
 )
+EVENTS = st.lists(AT_ONCE, max_size=40)
+LATE_TOO = st.lists(AT_ONCE | st.tuples(st.just("tell"), st.integers(0, 80)), max_size=40)
 
 
 class Course:
@@ -86,9 +85,20 @@ class Course:
             self.tally.settle(unit.slot, unit.units, 0)
             unit.units = 0
 
+    def _tell(self, count: int) -> None:
+        now, late = self.clock.now(), self._seconds(count)
+        first = int((now.wall - late) // DAY) * DAY
+        slot = self.tally.slot_at(now.wall - late, now, Span(first, first + DAY))
+        if slot is not None:
+            self.tally.settle(slot, 0, count % 4)
+            self.log.append(Unit(now.monotonic - late, count % 4, slot, open=False))
+
     def _advance(self, count: int) -> None:
-        # From a fraction of a grain to a little over a window, in exact ticks.
-        self.clock.advance(max(TICK, count * self._grain // TICK * TICK))
+        self.clock.advance(max(TICK, self._seconds(count)))
+
+    def _seconds(self, count: int) -> float:
+        """Give from a fraction of a grain to more than a window, in exact ticks."""
+        return count * count * self._grain / GRAINS // TICK * TICK
 
     def _step(self, seconds: int) -> None:
         if self._steps:
@@ -102,17 +112,23 @@ def _rolling(seconds: int, *, steps: bool = True) -> Course:
     return Course(RollingTally(KEY, seconds), seconds / 64, steps=steps)
 
 
-@given(SECONDS, EVENTS)
+@given(SECONDS, EVENTS, LATE_TOO)
 @settings(max_examples=200, deadline=None)
-def test_never_more_than_the_exact_log(seconds: int, events: list[Event]) -> None:
+def test_never_more_than_the_exact_log(
+    seconds: int, events: list[Event], late_too: list[Event]
+) -> None:
     """A rolling tally counts all that the exact log counts, and holds on 1/64 of it too long."""
-    course = _rolling(seconds)
+    _compare(_rolling(seconds), seconds, events)
+    _compare(_rolling(seconds, steps=False), seconds, late_too)
+
+
+def _compare(course: Course, seconds: int, events: list[Event]) -> None:
     for _ in course.play(events):
         assert course.exact(seconds) <= course.tally.used
         assert course.tally.used <= course.exact(seconds + seconds / GRAINS)
 
 
-@given(SECONDS, EVENTS)
+@given(SECONDS, LATE_TOO)
 @settings(max_examples=100, deadline=None)
 def test_a_window_after_the_last_unit_all_are_gone(seconds: int, events: list[Event]) -> None:
     """E18: one window length after the last unit, whatever came before, nothing is used."""
@@ -124,11 +140,11 @@ def test_a_window_after_the_last_unit_all_are_gone(seconds: int, events: list[Ev
     assert (course.tally.used, len(course.tally.slots)) == (0, 0)
 
 
-@given(st.sampled_from(["rolling", "calendar"]), EVENTS)
-@settings(max_examples=200, deadline=None)
-def test_used_is_settled_and_open(kind: str, events: list[Event]) -> None:
+@given(st.sampled_from([None, 0, 3 * DAY]), LATE_TOO)
+@settings(max_examples=300, deadline=None)
+def test_used_is_settled_and_open(late: int | None, events: list[Event]) -> None:
     """F-26 (used == settled + open): over the slots in force, for any course of events."""
-    course = _rolling(60) if kind == "rolling" else Course(CalendarTally(KEY), DAY / 16)
+    course = _rolling(60) if late is None else Course(CalendarTally(KEY, late), DAY / 16)
     tally = course.tally
     for _ in course.play(events):
         live = [slot for slot in tally.slots if not slot.over]
@@ -166,20 +182,22 @@ def test_an_open_calendar_window_stays(events: list[Event]) -> None:
         known = slots
 
 
-@given(SECONDS, EVENTS)
+@given(SECONDS, EVENTS, LATE_TOO)
 @settings(max_examples=100, deadline=None)
-def test_slots_stay_few_and_in_order(seconds: int, events: list[Event]) -> None:
+def test_slots_stay_few_and_in_order(
+    seconds: int, events: list[Event], late_too: list[Event]
+) -> None:
     """F-31: slots have names of their own, in order, and there are about 64 of them at most."""
-    course = _rolling(seconds)
-    for _ in course.play(events):
-        slots = list(course.tally.slots)
-        keys = [slot.key for slot in slots]
-        assert keys == sorted(set(keys))
-        assert [slot.ends for slot in slots] == sorted(slot.ends for slot in slots)
-        assert len(slots) <= GRAINS + 1
+    for course, played in ((_rolling(seconds), events), (_rolling(seconds), late_too)):
+        for _ in course.play(played):
+            slots = list(course.tally.slots)
+            keys = [slot.key for slot in slots]
+            assert keys == sorted(set(keys))
+            assert [slot.ends for slot in slots] == sorted(slot.ends for slot in slots)
+            assert len(slots) <= GRAINS + 1
 
 
-@given(SECONDS, EVENTS, st.integers(1, 12))
+@given(SECONDS, LATE_TOO, st.integers(1, 12))
 @settings(max_examples=200, deadline=None)
 def test_units_are_free_when_promised(seconds: int, events: list[Event], units: int) -> None:
     """E18, F-29 (truth): after the announced wait so many units are free, and not before."""
@@ -189,6 +207,7 @@ def test_units_are_free_when_promised(seconds: int, events: list[Event], units: 
         pass
     wanted, before = min(units, tally.used), tally.used
     wait = tally.frees_in(wanted, clock.now())
+    assert wait is not None
     assert wait <= seconds
     assert wait <= tally.resets_in(clock.now())
     if wait > 0:

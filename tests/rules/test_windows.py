@@ -1,76 +1,20 @@
-"""Windows: calendar ones cut the time line of a zone without a gap or an overlap."""
+"""Windows: how they read, and where the calendar's odd days, months and years begin and end."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo, available_timezones
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
-from fairuse.rules.windows import Calendar, Rolling, Unit, parse_window
+from fairuse.rules.windows import Always, Calendar, Rolling, Unit, parse_window
 
-ZONES = st.sampled_from(sorted(available_timezones())).map(ZoneInfo)
-UNITS = st.sampled_from([Calendar("day"), Calendar("month"), Calendar("year")])
-FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (2000, 2101))
-MOMENTS = st.floats(FIRST, LAST, exclude_max=True)
-ST_JOHNS = ZoneInfo("America/St_Johns")
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+HOUR, DAY = 3_600, 86_400
 
 
 def _utc(text: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
-
-
-def _unit_of(window: Calendar, moment: float, zone: ZoneInfo) -> tuple[int, ...]:
-    day = datetime.fromtimestamp(moment // 1, zone).date()  # floor: it rounds
-    return (day.year, day.month, day.day)[: {"day": 3, "month": 2, "year": 1}[window.unit]]
-
-
-@given(UNITS, ZONES, MOMENTS)
-@example(Calendar("day"), ST_JOHNS, _utc("2006-10-29T02:45"))
-@example(Calendar("day"), ZoneInfo("Pacific/Apia"), _utc("2011-12-30T09:59:59"))
-@settings(max_examples=1_000, deadline=None)
-def test_windows_partition_the_time_line(window: Calendar, zone: ZoneInfo, moment: float) -> None:
-    """F-33: in every zone each moment of 2000-2100 is in one window, and windows meet exactly."""
-    span = window.span(moment, zone)
-    assert span.start <= moment < span.end
-    assert window.span(span.start, zone) == window.span(span.end - 0.001, zone) == span
-    assert window.span(span.end, zone).start == span.end
-    assert window.span(span.start - 0.001, zone).end == span.start
-
-
-@given(UNITS, ZONES, MOMENTS)
-@example(Calendar("month"), ST_JOHNS, _utc("2009-11-01T02:45"))
-@settings(max_examples=300, deadline=None)
-def test_a_window_is_one_unit_of_the_calendar(
-    window: Calendar, zone: ZoneInfo, moment: float
-) -> None:
-    """F-33, F-34: a window begins at the first instant of its day, month or year and is whole."""
-    span = window.span(moment, zone)
-    unit = _unit_of(window, span.start, zone)
-    assert _unit_of(window, span.start - 1, zone) < unit < _unit_of(window, span.end, zone)
-    assert unit == _unit_of(window, (span.start + span.end) / 2, zone)
-    # Where the clocks go back over midnight, a moment of the new day has the old day's date again.
-    assert _unit_of(window, moment, zone) <= unit
-
-
-@given(ZONES, st.integers(2000, 2099))
-@settings(max_examples=25, deadline=None)
-def test_days_make_months_and_months_make_years(zone: ZoneInfo, year: int) -> None:
-    """F-33: the days of a year, leap or not, add up to its months, and the months to the year."""
-    whole = Calendar("year").span(datetime(year, 7, 1, tzinfo=UTC).timestamp(), zone)
-    starts: dict[Unit, set[int]] = {"day": set(), "month": set()}
-    for unit, found in starts.items():
-        moment = whole.start
-        while moment < whole.end:
-            found.add(moment)
-            moment = Calendar(unit).span(moment, zone).end
-        assert moment == whole.end
-    assert starts["month"] < starts["day"]
-    assert len(starts["month"]) == 12
-    skipped = zone.key in {"Pacific/Apia", "Pacific/Fakaofo"} and year == 2011
-    assert len(starts["day"]) + skipped == date(year, 12, 31).timetuple().tm_yday
 
 
 VECTORS = {
@@ -135,8 +79,34 @@ MONTHS = {
 @pytest.mark.parametrize(("unit", "moment", "start", "end"), MONTHS.values(), ids=MONTHS)
 def test_months_and_years(unit: Unit, moment: str, start: str, end: str) -> None:
     """F-33, A05 (the month is the tenant's own): months end at local midnight, leap or not."""
-    span = Calendar(unit).span(_utc(moment), ZoneInfo("Europe/Amsterdam"))
+    span = Calendar(unit).span(_utc(moment), AMSTERDAM)
     assert (span.start, span.end) == (_utc(start), _utc(end))
+
+
+@pytest.mark.parametrize(
+    ("unit", "day", "hours"),
+    [
+        ("month", "2026-03-10", 743),
+        ("month", "2026-10-10", 745),
+        ("month", "2026-07-10", 744),
+        ("day", "2026-03-29", 23),
+        ("day", "2026-10-25", 25),
+        ("year", "2026-07-10", 8_760),
+    ],
+)
+def test_clocks_that_change_in_amsterdam(unit: Unit, day: str, hours: int) -> None:
+    """F-34, S18: March misses an hour and October has one more; the year has all of its hours."""
+    span = Calendar(unit).span(_utc(day), AMSTERDAM)
+    assert span.end - span.start == hours * HOUR
+
+
+@pytest.mark.parametrize("zone", ["Etc/UTC", "Europe/Amsterdam", "Asia/Kathmandu"])
+@pytest.mark.parametrize("day", ["2005-12-31", "2012-06-30", "2015-06-30", "2016-12-31"])
+def test_leap_seconds_are_not_counted(zone: str, day: str) -> None:
+    """F-36: a day that ended with a leap second, and the next one, have 86,400 seconds."""
+    span = Calendar("day").span(_utc(day), ZoneInfo(zone))
+    following = Calendar("day").span(span.end, ZoneInfo(zone))
+    assert span.end - span.start == following.end - following.start == DAY
 
 
 @pytest.mark.parametrize("unit", ["day", "month", "year"])
@@ -155,17 +125,26 @@ def test_rolling_windows_are_read(text: str, seconds: int) -> None:
     assert str(window) == text
 
 
+def test_no_end_at_all_is_read() -> None:
+    """What stays until it is given back has no window, and is written as "always"."""
+    assert parse_window("always") == Always()
+    assert str(Always()) == "always"
+
+
 NO_WINDOW = '"{}" is no window; a calendar window is a day, a month or a year'
 NO_SPAN = '"{}" is no span of time; write it like "15 minutes" or "24 hours"'
 WRONG = {
     "calendar": NO_WINDOW,
     "calendar ": NO_WINDOW,
+    "calendar always": NO_WINDOW,
     "calendar week": NO_WINDOW,
     "calendar  month": NO_WINDOW,
     "calendar months": NO_WINDOW,
     "calendar month\n": NO_WINDOW,
     "Calendar month": NO_SPAN,
     "month": NO_SPAN,
+    "Always": NO_SPAN,
+    "always ": NO_SPAN,
     "0 hours": NO_SPAN,
     "24 hours\n": NO_SPAN,
 }

@@ -124,7 +124,7 @@ async def test_only_accepted_requests_count(
     async with mounted(config, recorder, clock) as fair:
         await call(fair)
         entries = (await call(fair, "GET", "/fairuse/usage")).json()["limits"]
-        assert [entry["used"] for entry in entries] == [0, 0]
+        assert [entry["used"] for entry in entries] == [0, 0, 0, 0]
         assert await (await told(fair.service)).usage("salon") == {}
 
 

@@ -52,7 +52,7 @@ async def test_what_can_be_read_in_two_ways_is_refused(
         assert refused.json()["rule"] == "http"
         assert recorder.requests == []
         usage = (await call(fair, "GET", "/fairuse/usage")).json()
-        assert [entry["used"] for entry in usage["limits"]] == [0, 0]
+        assert [entry["used"] for entry in usage["limits"]] == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -1,86 +1,20 @@
-"""Forward, over real sockets: bytes go through as they are, and faults end as promised."""
+"""Forward, over real sockets: what goes through goes through as it is, and as it comes."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from tests.stages.support import HEAD, before, before_bytes, exchange
 from tests.support import APPOINTMENTS, DENTIST, SALON, Recorder, Served, front, write_config
 
-from fairuse import Gateway
-from fairuse.base.errors import (
-    UpstreamBusy,
-    UpstreamError,
-    UpstreamTimeout,
-    UpstreamUnreachable,
-)
-from fairuse.stages.forward import ToUpstream
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from starlette.types import Message, Receive, Scope, Send
-    from tests.support import Front
-
-    from fairuse.base.clock import ManualClock
-
-KEY = f"Host: api.example\r\nX-API-Key: {SALON}\r\n"
-HEAD = f"{KEY}Connection: close\r\n"
-
-
-@contextmanager
-def before(app: Any, folder: Path, response_timeout: str = "2 seconds") -> Iterator[Front]:
-    """Run the gateway before an upstream app."""
-    with (
-        Served(app, lifespan="off") as upstream,
-        front(
-            write_config(folder, upstream=upstream.url, response_timeout=response_timeout)
-        ) as running,
-    ):
-        yield running
-
-
-@contextmanager
-def before_bytes(answer: bytes, folder: Path) -> Iterator[Front]:
-    """Run the gateway before an upstream that sends these bytes and hangs up."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def answer_all() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                connection.recv(65_536)
-                connection.sendall(answer)
-
-    thread = threading.Thread(target=answer_all)
-    thread.start()
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    try:
-        with front(write_config(folder, upstream=url)) as running:
-            yield running
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(20)
-
-
-def exchange(port: int, request: str) -> bytes:
-    """Send raw bytes and read until the other side hangs up."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        connection.sendall(request.encode("latin-1"))
-        received = b""
-        while chunk := connection.recv(65_536):
-            received += chunk
-    return received
+    from starlette.types import Receive, Scope, Send
 
 
 def test_the_target_goes_through_byte_for_byte(tmp_path: Path, recorder: Recorder) -> None:
@@ -180,177 +114,6 @@ def test_head_keeps_its_length_and_304_has_none(tmp_path: Path) -> None:
         assert (b"content-length" in received) == (b"200 OK" in received)
 
 
-FAULTS = {
-    "HTTP-13 a length cut short": (
-        b"HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\nhalf",
-        b"201",
-        b"half",
-    ),
-    "HTTP-13 a broken chunk": (
-        b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nzz",
-        b"201",
-        b"half\r\n",
-    ),
-    "HTTP-48 no HTTP": (b"hello\r\n\r\n", b"502", b"}"),
-    "HTTP-48 nothing": (b"", b"502", b"}"),
-    "HTTP-38 a status above 599": (b"HTTP/1.1 799 Odd\r\nContent-Length: 0\r\n\r\n", b"502", b"}"),
-}
-
-
-@pytest.mark.parametrize("case", FAULTS.values(), ids=FAULTS.keys())
-def test_a_broken_answer_never_ends_cleanly(
-    tmp_path: Path, case: tuple[bytes, bytes, bytes]
-) -> None:
-    """HTTP-13, HTTP-38, HTTP-48, F-47: 502 before the head, an aborted connection after it."""
-    answer, status, end = case
-    with before_bytes(answer, tmp_path) as gateway:
-        received = exchange(gateway.server.port, f"GET / HTTP/1.1\r\n{HEAD}\r\n")
-    assert received.split()[1] == status
-    assert received.endswith(end)
-    assert b"127.0.0.1" not in received
-
-
-def test_an_upstream_that_is_down_gives_the_units_back(tmp_path: Path) -> None:
-    """HTTP-48, F-47: no connection is 502 problem details, and nothing is counted."""
-    with front(write_config(tmp_path, upstream="http://127.0.0.1:9")) as gateway:
-        refused = gateway.book()
-        assert refused.status_code == 502
-        assert refused.headers["content-type"] == "application/problem+json"
-        assert "127.0.0.1" not in refused.text
-        assert [entry["used"] for entry in gateway.usage()["limits"]] == [0, 0]
-
-
-class Gate:
-    """An upstream that says when it is asked, waits, and says how it ended."""
-
-    def __init__(self) -> None:
-        self.asked = threading.Event()
-        self.answer = threading.Event()
-        self.ended: list[str] = []
-        self.over = threading.Event()
-
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 201 once let, unless the other side has hung up."""
-        while (await receive()).get("more_body"):
-            pass
-        self.asked.set()
-        hung_up = asyncio.ensure_future(receive())
-        let = asyncio.ensure_future(asyncio.to_thread(self.answer.wait, 20))
-        await asyncio.wait((hung_up, let), return_when=asyncio.FIRST_COMPLETED)
-        self.ended.append("hung up" if hung_up.done() else "answered")
-        self.over.set()
-        if not hung_up.done():
-            await send({"type": "http.response.start", "status": 201, "headers": []})
-            await send({"type": "http.response.body", "body": b"{}"})
-        self.answer.set()
-        hung_up.cancel()
-        await let
-
-
-def test_an_upstream_that_takes_too_long_is_504(tmp_path: Path) -> None:
-    """HTTP-48: no head in time is 504 problem details, the units given back."""
-    gate = Gate()
-    with before(gate, tmp_path) as gateway:
-        assert gateway.book().status_code == 504
-        assert gateway.usage()["limits"][0]["used"] == 0
-
-
-def hang_up_after(gateway: Front, gate: Gate, request: str) -> None:
-    """Send a request, wait until the upstream has it, and hang up."""
-    with socket.create_connection(("127.0.0.1", gateway.server.port)) as connection:
-        connection.sendall(request.encode())
-        assert gate.asked.wait(20)
-
-
-def test_a_client_that_hangs_up_ends_the_exchange(tmp_path: Path) -> None:
-    """HTTP-30, HTTP-31: a client that leaves an unmetered request frees the upstream at once."""
-    gate = Gate()
-    with before(gate, tmp_path, response_timeout="1 day") as gateway:
-        hang_up_after(gateway, gate, f"GET / HTTP/1.1\r\n{HEAD}\r\n")
-        assert gate.over.wait(20)
-    assert gate.ended == ["hung up"]
-
-
-def test_hanging_up_early_is_no_way_to_use_the_api_uncounted(tmp_path: Path) -> None:
-    """F-46 (settled once): what the API accepted counts, though the client did not wait for it."""
-    gate = Gate()
-    with before(gate, tmp_path) as gateway:
-        hang_up_after(gateway, gate, f"POST {APPOINTMENTS} HTTP/1.1\r\n{KEY}\r\n")
-        gate.answer.set()
-        assert gate.over.wait(20)
-        usage = gateway.usage()
-    assert gate.ended == ["answered"]
-    assert usage["limits"][0]["used"] == 1
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("error", "counted"),
-    [(UpstreamUnreachable, []), (UpstreamBusy, []), (UpstreamTimeout, ["appointments-burst"])],
-)
-async def test_a_client_that_left_pays_for_nothing_the_upstream_never_got(
-    config: Path, clock: ManualClock, error: type[UpstreamError], counted: list[str]
-) -> None:
-    """F-47: a request that never reached the upstream is given back, whoever left first."""
-    gone = asyncio.Event()
-
-    class Away:
-        async def send(self, *_: Any) -> None:
-            await gone.wait()
-            for _turn in range(5):
-                await asyncio.sleep(0)
-            raise error
-
-    async def receive() -> Message:
-        gone.set()
-        return {"type": "http.disconnect"}
-
-    gateway = Gateway(config, clock=clock, access_stream=None)
-    gateway.service._forward = ToUpstream(Away())  # type: ignore[arg-type]
-    pipeline = await gateway.service.start()
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": APPOINTMENTS,
-        "raw_path": APPOINTMENTS.encode(),
-        "query_string": b"",
-        "headers": [(b"host", b"a"), (b"x-api-key", SALON.encode())],
-        "client": ("203.0.113.9", 1),
-    }
-
-    async def send(_message: Message) -> None:
-        return
-
-    await pipeline.handle(scope, receive, send)
-    assert [reading.limit for reading in pipeline.counters.read("salon", clock.now())] == counted
-    assert not [task for task in asyncio.all_tasks() if "Event.wait" in repr(task)]
-    await gateway.service.stop()
-
-
-def test_breaking_off_is_no_way_around_a_burst(tmp_path: Path) -> None:
-    """F-46: requests that never end their body are held against the burst, not the month."""
-    seen = threading.Semaphore(0)
-
-    async def accepts_early(_scope: Scope, _receive: Receive, send: Send) -> None:
-        seen.release()
-        await send({"type": "http.response.start", "status": 201, "headers": []})
-        await send({"type": "http.response.body", "body": b"{}"})
-
-    request = f"POST {APPOINTMENTS} HTTP/1.1\r\n{KEY}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
-    with before(accepts_early, tmp_path) as gateway:
-        for _ in range(60):
-            with socket.create_connection(("127.0.0.1", gateway.server.port)) as connection:
-                connection.sendall(request.encode())
-                assert seen.acquire(timeout=20)
-        while gateway.book(address="127.0.0.1").status_code != 429:
-            pass
-        month, burst = gateway.usage(address="127.0.0.1")["limits"]
-    assert burst["used"] == 60
-    assert month["used"] < 60
-
-
 @pytest.mark.parametrize("trailer", ["X-API-Key: key-of-dentist", "X-Forwarded-For: 6.6.6.6"])
 def test_a_trailer_is_no_header(tmp_path: Path, recorder: Recorder, trailer: str) -> None:
     """HTTP-18: what comes after the body names no account and no address."""
@@ -361,7 +124,7 @@ def test_a_trailer_is_no_header(tmp_path: Path, recorder: Recorder, trailer: str
     with before(recorder, tmp_path) as gateway:
         assert exchange(gateway.server.port, request).startswith(b"HTTP/1.1 201 ")
         usage = gateway.usage(address="203.0.113.9")
-        assert [entry["used"] for entry in usage["limits"]] == [1, 1]
+        assert [entry["used"] for entry in usage["limits"]] == [1, 1, 1, 1]
     assert recorder.seen("x-fairuse-account") == ["salon"]
     assert recorder.seen("x-forwarded-for") == ["203.0.113.9, 127.0.0.1"]
 
@@ -415,8 +178,8 @@ def test_another_spelling_of_a_path_is_counted_too(
     with before(recorder, tmp_path) as gateway:
         gateway.book(path=path)
         gateway.book(path=f"{APPOINTMENTS};v=2")
-        month, burst = gateway.usage()["limits"]
-    assert (month["used"], burst["used"]) == (2, 2)
+        limits = gateway.usage()["limits"]
+    assert [entry["used"] for entry in limits] == [2, 2, 1, 2]
     assert recorder.requests[0][0]["path"] == path
 
 

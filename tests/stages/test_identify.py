@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.support import Recorder, call, mounted
+from tests.stages.support import pages, policy
+from tests.support import Recorder, call, mounted, write_config
 
 from fairuse.base import keys
 from fairuse.base.address import LOCAL_SOCKET
@@ -87,6 +88,51 @@ async def test_callers_without_an_address_share_no_ones_bucket(
 
 
 @pytest.mark.parametrize(
+    ("names", "same"),
+    [
+        ([b"anna"], True),
+        ([b" anna "], True),
+        ([b"bert"], False),
+        ([b"Anna"], False),
+        ([], False),
+        ([b"anna", b"anna"], False),
+        ([b"ann\xe4"], False),
+    ],
+    ids=["itself", "with spaces", "another", "in capitals", "none", "two", "not UTF-8"],
+)
+async def test_a_user_is_who_the_header_names(
+    tmp_path: Path, recorder: Recorder, clock: ManualClock, names: list[bytes], *, same: bool
+) -> None:
+    """S10, E21: with one seat taken its user is served and nobody else, named or not."""
+    rules = policy('measure = "users"', amount="1", over="deny user")
+    config = write_config(tmp_path, policy=rules)
+    settings = (config / "gateway.toml").read_text()
+    with_users = settings.replace("[identity]", '[identity]\nuser_header = "X-User"')
+    (config / "gateway.toml").write_text(with_users)
+    async with mounted(config, recorder, clock) as fair:
+        assert (await pages(fair, headers=[(b"x-user", b"anna")])).status == 201
+        reply = await pages(fair, headers=[(b"x-user", name) for name in names])
+        assert reply.status == (201 if same else 403)
+        if not same:
+            assert reply.json()["title"] == "All agreed users are taken"
+
+
+@pytest.mark.parametrize("name", ["caf\u00e9".encode(), "cafe\u0301".encode(), b"caf\xe9"])
+async def test_a_user_has_one_name_however_it_is_written(
+    tmp_path: Path, recorder: Recorder, clock: ManualClock, name: bytes
+) -> None:
+    """F-21: composed or not, in UTF-8 or in Latin-1, a user's name is one user's."""
+    rules = policy('measure = "users"', amount="1", over="deny user")
+    config = write_config(tmp_path, policy=rules)
+    settings = (config / "gateway.toml").read_text()
+    with_users = settings.replace("[identity]", '[identity]\nuser_header = "X-User"')
+    (config / "gateway.toml").write_text(with_users)
+    async with mounted(config, recorder, clock) as fair:
+        for each in ("caf\u00e9".encode(), name):
+            assert (await pages(fair, headers=[(b"x-user", each)])).status == 201
+
+
+@pytest.mark.parametrize(
     ("accepted", "language", "title"),
     [
         (b"nl", "nl", "Bij deze sleutel hoort geen account"),
@@ -114,7 +160,7 @@ def test_a_part_of_a_fingerprint_is_no_key(config: Path, clock: ManualClock) -> 
     configuration = Configuration(config)
     current = configuration.load()
     shown = fingerprint(b"guessed")
-    alike = KeyHolder(shown[:-1] + "x", "salon", current.terms["salon"])
+    alike = KeyHolder(shown[:-1] + "x", "salon", current.accounts["salon"])
     forged = replace(current, keys={**current.keys, shown[:INDEXED]: alike})
     scope = {"type": "http", "path": "/", "headers": [(b"x-api-key", b"guessed")]}
     exchange = Exchange(scope, clock.now(), "id")

@@ -1,70 +1,17 @@
-"""The promises of the counter protocol, kept by every store."""
+"""The promises of the counter protocol, kept by every store: what fits, what counts, what waits."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from tests.support import NOON
+from tests.stores.support import claim, limit, refused, settled, take, taken, used
 
-from fairuse.base.clock import ManualClock
-from fairuse.rules.amounts import Amount
-from fairuse.rules.terms import LimitTerms
-from fairuse.rules.windows import parse_window
-from fairuse.stores.journal import Journal
-from fairuse.stores.memory import MemoryCounters
-from fairuse.stores.protocol import Claim, Counters, Exceeded, Outcome, Receipt
+from fairuse.stores.protocol import Exceeded, Outcome, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-ZONE = ZoneInfo("Europe/Amsterdam")
-
-
-@pytest.fixture(params=["memory"])
-def counters(request: pytest.FixtureRequest) -> Counters:
-    """Give an empty store of each kind."""
-    stores: dict[str, Callable[[], Counters]] = {"memory": lambda: MemoryCounters(Journal())}
-    return stores[request.param]()
-
-
-def limit(name: str, amount: int, window: str = "1 minute", *, hard: bool = True) -> LimitTerms:
-    """Give a limit."""
-    return LimitTerms(
-        name=name,
-        meter="m",
-        unit="unit",
-        scope=(),
-        window=parse_window(window),
-        window_text=window,
-        hard=hard,
-        then=None,
-        zone=ZONE,
-        agreed=Amount(amount, "policy"),
-        override=None,
-    )
-
-
-def claim(terms: LimitTerms, clock: ManualClock, cost: int = 1, place: str = "") -> Claim:
-    """Ask a limit for units, now."""
-    scope = (("location", place),) if place else ()
-    return Claim(terms, scope, terms.agreed.value, cost, terms.span(clock.wall))
-
-
-def take(counters: Counters, clock: ManualClock, *claims: Claim) -> Receipt | Exceeded:
-    """Reserve for one account."""
-    return counters.reserve("anna", claims, clock.now())
-
-
-def used(counters: Counters, clock: ManualClock) -> dict[str, int]:
-    """Give what is used, limit by limit."""
-    return {reading.limit: reading.used for reading in counters.read("anna", clock.now())}
+    from fairuse.base.clock import ManualClock
+    from fairuse.stores.protocol import Claim, Counters
 
 
 def test_the_last_unit_is_within_and_the_next_is_refused(
@@ -73,209 +20,192 @@ def test_the_last_unit_is_within_and_the_next_is_refused(
     """A hard limit of 3 lets through 3 units, and says when there is room again."""
     three = limit("three", 3)
     for _ in range(3):
-        assert isinstance(take(counters, clock, claim(three, clock)), Receipt)
+        taken(counters, clock, claim(three, clock.wall))
         clock.advance(10)
-    refused = take(counters, clock, claim(three, clock))
-    assert isinstance(refused, Exceeded)
-    assert (refused.used, refused.frees_in) == (3, 30)
+    assert refused(counters, clock, claim(three, clock.wall)) == (three, 3, 30)
     clock.advance(30)
-    assert isinstance(take(counters, clock, claim(three, clock)), Receipt)
+    assert isinstance(take(counters, clock, claim(three, clock.wall)), Receipt)
 
 
 def test_a_refused_request_burns_nothing(counters: Counters, clock: ManualClock) -> None:
     """F-24, F-25: with one of several limits over, none of them is charged."""
     wide, narrow = limit("wide", 100, "calendar day"), limit("narrow", 1)
-    assert isinstance(take(counters, clock, claim(wide, clock), claim(narrow, clock)), Receipt)
+    claims = (claim(wide, clock.wall), claim(narrow, clock.wall))
+    taken(counters, clock, *claims)
     for _ in range(5):
-        refused = take(counters, clock, claim(wide, clock), claim(narrow, clock))
-        assert isinstance(refused, Exceeded)
-        assert refused.claim.limit is narrow
+        assert refused(counters, clock, *claims)[0] is narrow
     assert used(counters, clock) == {"wide": 1, "narrow": 1}
 
 
 def test_a_soft_limit_refuses_nothing(counters: Counters, clock: ManualClock) -> None:
     """P4: a soft limit lets everything through and tells once per window that it was crossed."""
-    soft = limit("soft", 2, "calendar month", hard=False)
+    soft = limit("soft", 2, "calendar month", over="case")
     told = []
     for _ in range(6):
-        receipt = take(counters, clock, claim(soft, clock))
-        assert isinstance(receipt, Receipt)
-        told += counters.settle(receipt, Outcome.ACCEPTED, clock.now())
+        receipt = taken(counters, clock, claim(soft, clock.wall))
+        told += counters.settle(receipt, Outcome.ACCEPTED, {}, clock.now())
     [crossing] = told
     assert (crossing.reading, crossing.amount) == (3, 2)
 
 
+def test_a_soft_limit_of_a_short_window_is_crossed_each_time(
+    counters: Counters, clock: ManualClock
+) -> None:
+    """E32: over a rolling limit every unit is told, so that an episode lasts until the last one."""
+    soft, told = limit("soft", 2, over="signal"), []
+    for _ in range(4):
+        receipt = taken(counters, clock, claim(soft, clock.wall))
+        told += counters.settle(receipt, Outcome.ACCEPTED, {}, clock.now())
+        clock.advance(1)
+    assert [crossing.reading for crossing in told] == [3, 4]
+
+
 def test_a_soft_limit_is_crossed_by_what_is_settled(counters: Counters, clock: ManualClock) -> None:
     """P4: units that are only reserved, or were given back, open no case."""
-    soft = limit("soft", 1, "calendar month", hard=False)
-    receipts = [take(counters, clock, claim(soft, clock)) for _ in range(3)]
+    soft = limit("soft", 1, "calendar month", over="case")
+    receipts = [taken(counters, clock, claim(soft, clock.wall)) for _ in range(3)]
     outcomes = (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNKNOWN)
     for receipt, outcome in zip(receipts, outcomes, strict=True):
-        assert isinstance(receipt, Receipt)
-        assert counters.settle(receipt, outcome, clock.now()) == []
+        assert counters.settle(receipt, outcome, {}, clock.now()) == []
     assert used(counters, clock) == {"soft": 1}
 
 
 def test_breaking_off_is_no_way_around_a_hard_limit(counters: Counters, clock: ManualClock) -> None:
     """A request that its client broke off stays on hard limits, and off what is measured."""
-    hard, soft = limit("hard", 1), limit("soft", 0, "calendar month", hard=False)
-    receipt = take(counters, clock, claim(hard, clock), claim(soft, clock))
-    assert isinstance(receipt, Receipt)
-    assert counters.settle(receipt, Outcome.UNKNOWN, clock.now()) == []
+    hard, soft = limit("hard", 1), limit("soft", 0, "calendar month", over="case")
+    receipt = taken(counters, clock, claim(hard, clock.wall), claim(soft, clock.wall))
+    assert counters.settle(receipt, Outcome.UNKNOWN, {}, clock.now()) == []
     assert used(counters, clock) == {"hard": 1}
-    assert isinstance(take(counters, clock, claim(hard, clock)), Exceeded)
+    assert isinstance(take(counters, clock, claim(hard, clock.wall)), Exceeded)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_what_is_used_whatever_the_answer_counts(
+    counters: Counters, clock: ManualClock, outcome: Outcome
+) -> None:
+    """C01: bytes went over the wire also where the API refused or the client broke off."""
+    traffic = limit("traffic", 100, "calendar month", over="case", measure="bytes")
+    receipt = taken(counters, clock, claim(traffic, clock.wall))
+    counters.settle(receipt, outcome, {"m": 70}, clock.now())
+    assert settled(counters, clock) == {"traffic": 70}
+
+
+@pytest.mark.parametrize("window", ["1 minute", "calendar month"])
+@pytest.mark.parametrize(
+    ("reserved", "costs", "counted"),
+    [
+        (1, {"m": 7}, 7),
+        (5, {"m": 2}, 2),
+        (5, {"m": 0}, 0),
+        (5, {"other": 9}, 5),
+        (0, {"m": 3}, 3),
+    ],
+    ids=["more", "less", "nothing", "not told", "of none reserved"],
+)
+def test_a_receipt_counts_what_it_really_came_to(
+    counters: Counters,
+    clock: ManualClock,
+    window: str,
+    reserved: int,
+    costs: dict[str, int | None],
+    counted: int,
+) -> None:
+    """E37: what a request really cost is settled, and what it was not told to cost as reserved."""
+    receipt = taken(counters, clock, claim(limit("l", 10, window), clock.wall, reserved))
+    counters.settle(receipt, Outcome.ACCEPTED, costs, clock.now())
+    assert settled(counters, clock) == used(counters, clock) == {"l": counted}
+
+
+def test_what_came_to_more_than_fits_is_waited_for(counters: Counters, clock: ManualClock) -> None:
+    """E17, E37: a request that cost more than was left is counted whole, and the next one waits."""
+    pages = limit("pages", 10)
+    receipt = taken(counters, clock, claim(pages, clock.wall))
+    counters.settle(receipt, Outcome.ACCEPTED, {"m": 25}, clock.now())
+    assert refused(counters, clock, claim(pages, clock.wall)) == (pages, 25, 60)
+
+
+@pytest.mark.parametrize("settle", [True, False])
+def test_a_job_larger_than_the_limit_is_done_while_nothing_else_is(
+    counters: Counters, clock: ManualClock, *, settle: bool
+) -> None:
+    """E17 (ambiguity 2): a job over a short window's amount is let in when it is empty."""
+    minute = limit("minute", 2)
+    job, page = claim(minute, clock.wall, 10), claim(minute, clock.wall)
+    receipt = taken(counters, clock, job)
+    if settle:
+        counters.settle(receipt, Outcome.ACCEPTED, {"m": 10}, clock.now())
+    for waiting in (page, job):
+        assert refused(counters, clock, waiting) == (minute, 10, 60)
+    clock.advance(59)
+    assert isinstance(take(counters, clock, page), Exceeded)
+    clock.advance(1)
+    taken(counters, clock, page)
+    assert refused(counters, clock, job) == (minute, 1, 60)
+
+
+@pytest.mark.parametrize(
+    ("window", "amount"), [("calendar month", 2), ("calendar day", 0), ("1 minute", 0)]
+)
+def test_a_job_that_never_fits_is_refused_without_a_time(
+    counters: Counters, clock: ManualClock, window: str, amount: int
+) -> None:
+    """E09, E17, P10: nothing is promised to a job over a month's amount, or where none is."""
+    job = claim(limit("l", amount, window), clock.wall, 3)
+    assert refused(counters, clock, job) == (job.limit, 0, None)
 
 
 def test_a_limit_of_nothing_names_no_time(counters: Counters, clock: ManualClock) -> None:
     """P10: what can never fit is refused without a promise of when it would."""
-    refused = take(counters, clock, claim(limit("none", 0), clock))
-    assert isinstance(refused, Exceeded)
-    assert refused.frees_in is None
+    none = limit("none", 0)
+    assert refused(counters, clock, claim(none, clock.wall)) == (none, 0, None)
 
 
-def test_a_window_lasts_as_long_as_it_was_to_last(counters: Counters, clock: ManualClock) -> None:
-    """F-35: a zone that moves while a month is open neither ends it early nor refills it."""
-    one = limit("l", 1, "calendar month")
-    assert isinstance(take(counters, clock, claim(one, clock)), Receipt)
-    moved = replace(one, zone=ZoneInfo("Pacific/Honolulu"))
-    assert isinstance(take(counters, clock, claim(moved, clock)), Exceeded)
+def test_of_several_limits_the_one_that_takes_longest_is_named(
+    counters: Counters, clock: ManualClock
+) -> None:
+    """E18: where minute and hour are both over, the wait is the hour's, in whatever order."""
+    minute, hour, never = limit("minute", 1), limit("hour", 1, "1 hour"), limit("never", 0)
 
+    def claims(*limits: object) -> list[Claim]:
+        return [claim(terms, clock.wall) for terms in (minute, hour, never) if terms in limits]
 
-def test_a_longer_window_follows_a_shorter_one(counters: Counters, clock: ManualClock) -> None:
-    """F-35: a zone whose day is longer than the one that just ended begins a window that counts."""
-    clock.wall = datetime(2026, 10, 25, 12, tzinfo=UTC).timestamp()
-    day = replace(limit("l", 2, "calendar day"), zone=ZoneInfo("Africa/Johannesburg"))
-    assert isinstance(take(counters, clock, claim(day, clock)), Receipt)
-    clock.wall = datetime(2026, 10, 25, 22, 30, tzinfo=UTC).timestamp()
-    moved = replace(day, zone=ZoneInfo("Europe/Amsterdam"))
-    kinds = [type(take(counters, clock, claim(moved, clock))) for _ in range(4)]
-    assert kinds == [Receipt, Receipt, Exceeded, Exceeded]
+    taken(counters, clock, *claims(minute, hour))
+    clock.advance(20)
+    for order in (claims(minute, hour), claims(minute, hour)[::-1]):
+        assert refused(counters, clock, *order) == (hour, 1, 3_580)
+    for order in (claims(minute, hour, never), claims(minute, hour, never)[::-1]):
+        assert refused(counters, clock, *order) == (never, 0, None)
+        exceeded = take(counters, clock, *order)
+        assert isinstance(exceeded, Exceeded)
+        assert {each.limit.name for each in exceeded.others} == {"minute", "hour"}
+    clock.advance(40)
+    assert refused(counters, clock, *claims(minute, hour)) == (hour, 1, 3_540)
 
 
 def test_a_receipt_is_settled_once(counters: Counters, clock: ManualClock) -> None:
     """F-26: whatever settles a receipt a second time changes nothing."""
-    receipt = take(counters, clock, claim(limit("l", 9), clock, cost=4))
-    assert isinstance(receipt, Receipt)
-    counters.settle(receipt, Outcome.REFUSED, clock.now())
-    counters.settle(receipt, Outcome.ACCEPTED, clock.now())
+    receipt = taken(counters, clock, claim(limit("l", 9), clock.wall, cost=4))
+    counters.settle(receipt, Outcome.REFUSED, {}, clock.now())
+    counters.settle(receipt, Outcome.ACCEPTED, {"m": 3}, clock.now())
+    assert counters.accrue(receipt, {"m": 3}, clock.now()) == []
     assert used(counters, clock) == {}
 
 
 def test_a_changed_amount_keeps_the_usage(counters: Counters, clock: ManualClock) -> None:
     """F-28, P7: a raised or lowered amount counts on from what is used, never below zero."""
     for amount, admitted in ((3, 3), (5, 2), (2, 0), (6, 1)):
-        kinds = [type(take(counters, clock, claim(limit("l", amount), clock))) for _ in range(9)]
+        kinds = [
+            type(take(counters, clock, claim(limit("l", amount), clock.wall))) for _ in range(9)
+        ]
         assert kinds.count(Receipt) == admitted
 
 
 def test_scopes_count_apart(counters: Counters, clock: ManualClock) -> None:
     """Locations of an account, and accounts with names that look alike, never meet."""
     one = limit("l", 1)
-    assert isinstance(take(counters, clock, claim(one, clock, place="a")), Receipt)
-    assert isinstance(take(counters, clock, claim(one, clock, place="b")), Receipt)
-    assert isinstance(take(counters, clock, claim(one, clock)), Receipt)
-    assert isinstance(counters.reserve("ann", [claim(one, clock, place="a")], clock.now()), Receipt)
-    assert isinstance(take(counters, clock, claim(one, clock, place="a")), Exceeded)
-
-
-def test_a_wall_clock_that_steps_changes_no_burst(counters: Counters, clock: ManualClock) -> None:
-    """F-31: a step of the wall clock neither locks a rolling window nor refills it."""
-    one = limit("l", 1)
-    assert isinstance(take(counters, clock, claim(one, clock)), Receipt)
-    clock.step_wall(86_400)
-    assert isinstance(take(counters, clock, claim(one, clock)), Exceeded)
-    clock.step_wall(-2 * 86_400)
-    clock.advance(60)
-    assert isinstance(take(counters, clock, claim(one, clock)), Receipt)
-
-
-def test_a_calendar_window_never_goes_back(counters: Counters, clock: ManualClock) -> None:
-    """F-31: a wall clock that steps back over a month's end opens no second old month."""
-    one = limit("l", 1, "calendar month")
-    clock.wall = one.span(NOON).end + 5.0  # type: ignore[union-attr]
-    assert isinstance(take(counters, clock, claim(one, clock)), Receipt)
-    clock.step_wall(-3_600)
-    assert isinstance(take(counters, clock, claim(one, clock)), Exceeded)
-
-
-def test_what_is_settled_late_belongs_to_its_own_window(
-    counters: Counters, clock: ManualClock
-) -> None:
-    """A unit reserved before midnight and settled after it counts in the month it began in."""
-    soft = limit("soft", 0, "calendar month", hard=False)
-    end = soft.span(NOON).end  # type: ignore[union-attr]
-    clock.wall = end - 1.0
-    receipt = take(counters, clock, claim(soft, clock))
-    clock.advance(2)
-    assert isinstance(take(counters, clock, claim(soft, clock)), Receipt)
-    assert isinstance(receipt, Receipt)
-    [crossing] = counters.settle(receipt, Outcome.ACCEPTED, clock.now())
-    assert crossing.ends_at == end
-    assert used(counters, clock) == {"soft": 1}
-
-
-OUTCOMES = {
-    "settle": Outcome.ACCEPTED,
-    "give back": Outcome.REFUSED,
-    "break off": Outcome.UNKNOWN,
-}
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("reserve"), st.integers(0, 5)),
-        st.tuples(st.just("settle"), st.integers(0, 20)),
-        st.tuples(st.just("give back"), st.integers(0, 20)),
-        st.tuples(st.just("break off"), st.integers(0, 20)),
-        st.tuples(st.just("wait"), st.integers(0, 90)),
-    ),
-    max_size=60,
-)
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS)
-def test_settled_and_open_units_are_all_there_is(steps: list[tuple[str, int]]) -> None:
-    """F-26: through any order of reserve, settle, give back and time, used = settled + open."""
-    clock, counters = ManualClock(NOON), MemoryCounters(Journal())
-    limits = [limit("burst", 7), limit("month", 25, "calendar month")]
-    open_receipts: list[Receipt] = []
-    for step, number in steps:
-        if step == "reserve":
-            receipt = take(counters, clock, *(claim(terms, clock, number) for terms in limits))
-            if isinstance(receipt, Receipt):
-                open_receipts.append(receipt)
-        elif step == "wait":
-            clock.advance(number)
-            counters.sweep(clock.now())
-        elif open_receipts:
-            receipt = open_receipts.pop(number % len(open_receipts))
-            counters.settle(receipt, OUTCOMES[step], clock.now())
-        for reading in counters.read("anna", clock.now()):
-            opened = sum(
-                hold.claim.cost
-                for receipt in open_receipts
-                for hold in receipt.holds
-                if hold.claim.limit.name == reading.limit and not hold.slot.over
-            )
-            assert reading.used == reading.settled + opened
-            assert reading.used <= {"burst": 7, "month": 25}[reading.limit]
-
-
-def test_what_is_over_is_forgotten() -> None:
-    """F-44 (in part): windows that are over leave nothing behind, and neither do refused ids."""
-    clock, counters = ManualClock(NOON), MemoryCounters(Journal())
-    minute, month = limit("minute", 5), limit("month", 5, "calendar month")
-    for number in range(500):
-        receipt = take(
-            counters, clock, *(claim(t, clock, place=f"{number}") for t in (minute, month))
-        )
-        assert isinstance(receipt, Receipt)
-        outcome = Outcome.REFUSED if number % 5 else Outcome.ACCEPTED
-        counters.settle(receipt, outcome, clock.now())
-    assert len(counters) == 200
-    clock.advance(121)
-    counters.sweep(clock.now())
-    assert len(counters) == 100
-    clock.advance(40 * 86_400)
-    counters.sweep(clock.now())
-    assert len(counters) == 0
-    assert sys.getsizeof(counters._due) < 1_000
+    taken(counters, clock, claim(one, clock.wall, place="a"))
+    taken(counters, clock, claim(one, clock.wall, place="b"))
+    taken(counters, clock, claim(one, clock.wall))
+    other = counters.reserve("ann", [claim(one, clock.wall, place="a")], clock.now())
+    assert isinstance(other, Receipt)
+    assert isinstance(take(counters, clock, claim(one, clock.wall, place="a")), Exceeded)

@@ -88,6 +88,21 @@ async def test_a_case_is_opened_once_with_its_notice(tmp_path: Path) -> None:
         assert await ledger.notices("bert") == []
 
 
+async def test_one_open_case_is_enough(tmp_path: Path) -> None:
+    """B25, E32: while a case is open the next breaches of its rule and scope open no other."""
+    async with opened(tmp_path) as ledger:
+        later = CASE._replace(starts_at=NOON + 9, ends_at=NOON + 18)
+        elsewhere = later._replace(scope=(("location", "y"),))
+        assert await ledger.open_case(CASE, NOTICE, unless_open=True)
+        assert not await ledger.open_case(later, NOTICE, unless_open=True)
+        assert await ledger.open_case(elsewhere, NOTICE, unless_open=True)
+        assert await ledger.open_case(later._replace(rule="other"), NOTICE, unless_open=True)
+        assert len(await ledger.cases("anna")) == len(await ledger.notices("anna")) == 3
+        async with ledger.transaction() as connection:
+            await connection.exec_driver_sql("UPDATE cases SET state = 'closed'")
+        assert await ledger.open_case(later, NOTICE, unless_open=True)
+
+
 async def test_a_ledger_that_fails_keeps_everything_for_later(
     tmp_path: Path, clock: ManualClock
 ) -> None:
@@ -149,7 +164,7 @@ async def test_a_newer_ledger_is_left_alone(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         other.execute("UPDATE alembic_version SET version_num = '9999'")
         other.commit()
-    with pytest.raises(LedgerError, match=r"has schema 9999, and this version knows up to 0001"):
+    with pytest.raises(LedgerError, match=r"has schema 9999, and this version knows up to 0002"):
         await Ledger.open(f"sqlite:///{path}")
 
 
