@@ -70,7 +70,7 @@ def _kind(limit: LimitTerms) -> str:
         return "seat"
     if isinstance(limit.window, Always):
         return "full"
-    return "runaway" if limit.then else "quota"
+    return "runaway" if limit.then and "address" in limit.scope else "quota"
 
 
 def block_repeated(
