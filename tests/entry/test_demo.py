@@ -67,11 +67,11 @@ def test_the_scripted_day_of_documents_ends_well() -> None:
         for line in done.stdout.splitlines()
         if len(cells := re.split(r" {2,}", line.strip())) > 4
     }
-    assert rows["ten users, a letter each"] == ["10", "10", "10", "0", "0"]
-    assert rows["three failing generations"] == ["3", "0", "0", "3", "0"]
+    assert rows["a letter by ten users"] == ["10", "10", "10", "0", "0"]
+    assert rows["three that fail"] == ["3", "0", "0", "3", "0"]
     assert rows["an eleventh user"] == ["1", "0", "0", "0", "1", "active-users"]
     assert rows["the first user again"] == ["1", "1", "1", "0", "0"]
-    sent, made, pages, failed, refused, rule = rows["ten invoices of 4 pages"]
+    sent, made, pages, failed, refused, rule = rows["ten invoices, 4 pages"]
     assert (sent, failed, rule) == ("10", "0", "pages-per-minute")
     assert (int(made) + int(refused), int(pages)) == (10, 4 * int(made))
     assert 0 < int(made) < 10

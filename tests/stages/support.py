@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tests.support import SALON, Served, call, front, told, write_config
+from tests.support import SALON, Served, call, front, mounted, told, write_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from starlette.types import Message
+    from starlette.types import Message, Receive, Scope, Send
     from tests.support import Front, Reply
 
     from fairuse import FairUse, Gateway
+    from fairuse.base.clock import ManualClock
 
 KEY = f"Host: api.example\r\nX-API-Key: {SALON}\r\n"
 HEAD = f"{KEY}Connection: close\r\n"
@@ -123,3 +125,50 @@ async def used(fair: FairUse | Gateway, limit: str = "one") -> tuple[float, floa
     [entry] = [entry for entry in body["limits"] if entry["limit"] == limit]
     ledger = await told(fair.service)
     return entry["used"], sum((await ledger.usage("salon")).values())
+
+
+class Held:
+    """An app that answers each request when it is let, and as it is told to."""
+
+    def __init__(self, status: int = 201) -> None:
+        self.status = status
+        self.waiting: list[asyncio.Event] = []
+        self.fails = False
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        let = asyncio.Event()
+        self.waiting.append(let)
+        await let.wait()
+        if self.fails:
+            raise ZeroDivisionError
+        await send({"type": "http.response.start", "status": self.status, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    async def has(self, count: int) -> None:
+        """Wait until so many requests have come."""
+        async with asyncio.timeout(20):
+            while len(self.waiting) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def held(
+    folder: Path, clock: ManualClock, rules: str, count: int = 1, app: Held | None = None
+) -> AsyncIterator[tuple[FairUse, Held, list[asyncio.Task[Reply]]]]:
+    """Have so many requests under way."""
+    app = app or Held()
+    async with mounted(write_config(folder, policy=rules), app, clock) as fair:
+        tasks = [asyncio.create_task(pages(fair)) for _ in range(count)]
+        await app.has(count)
+        yield fair, app, tasks
+        for let in app.waiting:
+            let.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def cases(fair: FairUse) -> list[int]:
+    """Give the readings of the notices that opened cases."""
+    ledger = await told(fair.service)
+    assert len(await ledger.cases("salon")) == len(await ledger.notices("salon"))
+    return [notice.reading for notice in await ledger.notices("salon")]

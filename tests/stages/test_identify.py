@@ -87,6 +87,16 @@ async def test_callers_without_an_address_share_no_ones_bucket(
         assert (await call(fair, address=None)).status == 201
 
 
+def one_seat(folder: Path) -> Path:
+    """Write a policy with a seat for one user, whom a header names."""
+    rules = policy('measure = "users"', amount="1", over="deny user")
+    config = write_config(folder, policy=rules)
+    settings = (config / "gateway.toml").read_text()
+    with_users = settings.replace("[identity]", '[identity]\nuser_header = "X-User"')
+    (config / "gateway.toml").write_text(with_users)
+    return config
+
+
 @pytest.mark.parametrize(
     ("names", "same"),
     [
@@ -104,12 +114,7 @@ async def test_a_user_is_who_the_header_names(
     tmp_path: Path, recorder: Recorder, clock: ManualClock, names: list[bytes], *, same: bool
 ) -> None:
     """S10, E21: with one seat taken its user is served and nobody else, named or not."""
-    rules = policy('measure = "users"', amount="1", over="deny user")
-    config = write_config(tmp_path, policy=rules)
-    settings = (config / "gateway.toml").read_text()
-    with_users = settings.replace("[identity]", '[identity]\nuser_header = "X-User"')
-    (config / "gateway.toml").write_text(with_users)
-    async with mounted(config, recorder, clock) as fair:
+    async with mounted(one_seat(tmp_path), recorder, clock) as fair:
         assert (await pages(fair, headers=[(b"x-user", b"anna")])).status == 201
         reply = await pages(fair, headers=[(b"x-user", name) for name in names])
         assert reply.status == (201 if same else 403)
@@ -122,12 +127,7 @@ async def test_a_user_has_one_name_however_it_is_written(
     tmp_path: Path, recorder: Recorder, clock: ManualClock, name: bytes
 ) -> None:
     """F-21: composed or not, in UTF-8 or in Latin-1, a user's name is one user's."""
-    rules = policy('measure = "users"', amount="1", over="deny user")
-    config = write_config(tmp_path, policy=rules)
-    settings = (config / "gateway.toml").read_text()
-    with_users = settings.replace("[identity]", '[identity]\nuser_header = "X-User"')
-    (config / "gateway.toml").write_text(with_users)
-    async with mounted(config, recorder, clock) as fair:
+    async with mounted(one_seat(tmp_path), recorder, clock) as fair:
         for each in ("caf\u00e9".encode(), name):
             assert (await pages(fair, headers=[(b"x-user", each)])).status == 201
 

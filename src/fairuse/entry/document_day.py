@@ -35,11 +35,11 @@ class Part:
 def parts() -> list[Part]:
     """Give the parts of the day, in their order."""
     return [
-        Part("ten users, a letter each", lambda: _letters(range(1, USERS + 1))),
+        Part("a letter by ten users", lambda: _letters(range(1, USERS + 1))),
         Part("an eleventh user", lambda: _letters([USERS + 1])),
         Part("the first user again", lambda: _letters([1])),
-        Part("three failing generations", lambda: _documents(3, "broken", 5)),
-        Part("ten invoices of 4 pages", lambda: _documents(10, "invoice", 4)),
+        Part("three that fail", lambda: _documents(3, "broken", 5)),
+        Part("ten invoices, 4 pages", lambda: _documents(10, "invoice", 4)),
     ]
 
 
