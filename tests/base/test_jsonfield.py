@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairuse.base import jsonfield
-from fairuse.base.jsonfield import MAX_ANSWER, EventStreamField, JsonField
+from fairuse.base.jsonfield import MAX_ANSWER, MAX_LINE, EventStreamField, JsonField
 
 KNOWN: dict[str, tuple[str, str, object]] = {
     "a number": ("pages", '{"pages": 7}', 7),
@@ -169,3 +169,38 @@ def test_an_event_stream_holds_one_line_at_most(monkeypatch: pytest.MonkeyPatch)
         assert len(field._line) <= 1_000
     field.feed(b'\ndata: {"n": 7}\ndata: no JSON\n')
     assert field.value == 7
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "ambiguous"),
+    [
+        ("n", '{"n": 0, "n": true}', True),
+        ("n", '{"n": 0, "n": null}', True),
+        ("n", '{"n": 0, "n": {"x": 1}}', True),
+        ("u.n", '{"u": {"n": 1}, "u": {}}', True),
+        ("n", '{"n": 1, "a": {"n": 2}}', False),
+        ("u.n", '{"u": {"n": 1}, "n": 2}', False),
+    ],
+)
+def test_a_name_that_is_there_twice_is_ambiguous(path: str, text: str, ambiguous: bool) -> None:
+    """F-7 (one verdict): a name said twice is, also where its second value is no number."""
+    assert read(path, apart(text.encode())).ambiguous is ambiguous
+
+
+@pytest.mark.parametrize("text", ["{", '{"n":5', '{"n":"5"', '["a"', '{"n": 5}'])
+def test_a_document_that_ends_too_early_is_broken(text: str) -> None:
+    """E37: what is not complete at its end is no JSON; what is complete is."""
+    field = read("n", [text.encode()])
+    field.end()
+    assert field.broken is (text != '{"n": 5}')
+
+
+def test_the_last_event_needs_no_end_of_its_own() -> None:
+    """E37: the last line of a stream is read, and a stream is read so far and no further."""
+    field = EventStreamField("n")
+    field.feed(b'data: {"n": 1}\ndata: {"n": 9}')
+    field.end()
+    assert (field.value, field.over) == (9, False)
+    for _ in range(MAX_ANSWER // MAX_LINE + 1):
+        field.feed(b"x" * MAX_LINE)
+    assert field.over

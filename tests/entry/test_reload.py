@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 from contextlib import asynccontextmanager
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.support import DENTIST, SALON, Recorder, call, mounted, tenant, write_config
+from tests.support import DENTIST, NOON, SALON, Recorder, call, mounted, tenant, write_config
 
 from fairuse.base.errors import ConfigurationError
 from fairuse.entry import reload as reloading
+from fairuse.rules.agreed import History, MedianKey
 from fairuse.stores.configuration import Configuration
 
 if TYPE_CHECKING:
@@ -233,3 +235,37 @@ async def within_a_second(event: asyncio.Event) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def test_a_policy_that_no_longer_fits_a_tenant_changes_nothing_for_it(config: Path) -> None:
+    """F-50: a contract is in force as a whole; a new amount that needs what it lacks is not."""
+    configuration = Configuration(config)
+    configuration.load()
+    before = configuration.current.accounts["salon"].limit("appointments-burst")
+    policy = config / "policies/booking.toml"
+    text = policy.read_text().replace('amount = "60"', 'amount = "60 * seats"')
+    policy.write_text(text.replace("[counts]", '[counts]\nseats = "seats"'))
+    findings = configuration.reload()
+    assert {(finding.file, finding.key) for finding in findings} == {
+        ("tenants/salon.toml", "packages.*.seats"),
+        ("tenants/dentist.toml", "packages.*.seats"),
+    }
+    after = configuration.current.accounts["salon"].limit("appointments-burst")
+    assert before is not None
+    assert after is not None
+    assert after.amount(NOON) == before.amount(NOON)
+
+
+async def test_an_average_learnt_during_a_reload_is_kept(config: Path) -> None:
+    """B23: what is learnt and what is read come from two threads, and neither undoes the other."""
+    configuration = Configuration(config)
+    configuration.load()
+    history = History(medians={MedianKey("salon", "appointments", "day"): Fraction(50)})
+    name = "appointments-unlike-the-account"
+    reload = asyncio.to_thread(configuration.reload)
+    await asyncio.gather(reload, asyncio.to_thread(configuration.learn, history))
+    limit = configuration.current.accounts["salon"].limit(name)
+    assert limit is not None
+    amount = limit.amount(NOON)
+    assert amount is not None
+    assert amount.value == 499

@@ -211,3 +211,10 @@ def test_what_is_no_route(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=r"must begin|is no part|twice") as caught:
         Route(text)
     assert str(caught.value) == message
+
+
+def test_exact_routes_come_before_broad_ones() -> None:
+    """E27: of two routes that match, the one that takes in less is the request's."""
+    texts = ["* /pages/**", "POST /pages/**", "* /pages/{x}/end", "POST /pages/{x}/end"]
+    in_order = sorted(map(Route, texts), key=lambda route: route.breadth)
+    assert [route.text for route in in_order] == texts[::-1]

@@ -12,7 +12,7 @@ from tests.support import NOON
 
 from fairuse.base.errors import LedgerError
 from fairuse.rules.blocks import Block
-from fairuse.rules.tally import RollingTally, TallyKey
+from fairuse.rules.tally import MOST, RollingTally, TallyKey
 from fairuse.stores.history import breaches_since, note_judged, unjudged
 from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger
@@ -190,3 +190,20 @@ async def test_a_breach_that_goes_on_stays_one_and_is_judged_once(
         assert await journal.flush(ledger, clock.now())
         assert await unjudged(ledger, NOON + 90) == []
         assert await breaches_since(ledger, NOON) == [later._replace(reading=16)]
+
+
+async def test_sums_beyond_all_counting_can_still_be_written(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """F-27: however large the costs that one account tells, the ledger takes what is gathered."""
+    journal, tally = Journal(), RollingTally(KEY, 60)
+    async with opened(tmp_path) as ledger:
+        for _ in range(3):
+            for _ in range(2_000):
+                slot = tally.take(0, clock.now(), None)
+                tally.settle(slot, 0, MOST)
+                journal.note_slot(tally, slot)
+                journal.note_usage("anna", "x", "m", MOST, NOON)
+            assert await journal.flush(ledger, clock.now())
+        [units] = (await ledger.usage("anna")).values()
+        assert units == tally.slots[-1].settled == MOST

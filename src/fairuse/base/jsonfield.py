@@ -19,8 +19,9 @@ class JsonField:
     """Reads chunks and remembers a field's value: a number, a text, or a list's length.
 
     The field is named by its path, such as `usage.total_tokens`. `found` says how often it was
-    there: programs differ in which of two they take. `broken` says that it is no JSON, or none
-    that anybody writes: nested deeper than MAX_DEPTH, or with integers of more than 64 bits.
+    there, and `ambiguous` whether its name was: programs differ in which of two they take.
+    `broken` says that it is no JSON, or none that anybody writes: nested deeper than MAX_DEPTH,
+    or with integers of more than 64 bits.
     """
 
     def __init__(self, path: str, at_most: int = MAX_ANSWER) -> None:
@@ -31,9 +32,15 @@ class JsonField:
         self._place: list[str | None] = []
         self._left = at_most
         self._length: int | None = None
+        self._named = [0] * len(self._wanted)
         self.value: object = None
         self.found = 0
         self.broken = False
+
+    @property
+    def ambiguous(self) -> bool:
+        """Say whether its name, or one on the way to it, is there more than once."""
+        return any(times > 1 for times in self._named)
 
     @property
     def over(self) -> bool:
@@ -55,11 +62,24 @@ class JsonField:
                 self._look(event, value)
             self._events.clear()
 
+    def end(self) -> None:
+        """Have read all there is: what is not complete is broken."""
+        if self.broken or self._left <= 0:
+            return
+        try:
+            self._parser.send(b"")
+        except StopIteration:
+            return
+        except (ijson.JSONError, ArithmeticError, ValueError):
+            self.broken = True
+
     def _look(self, event: str, value: Any) -> None:
         place = self._place
         match event:
             case "map_key":
                 place[-1] = value
+                if place == self._wanted[: len(place)]:
+                    self._named[len(place) - 1] += 1
             case "end_map":
                 place.pop()
             case "end_array":
@@ -98,12 +118,23 @@ class EventStreamField:
     def __init__(self, path: str) -> None:
         self._path = path
         self._line = b""
+        self._left = MAX_ANSWER
         self.value: object = None
-        self.over = False
-        """A later event may always tell better."""
+
+    @property
+    def over(self) -> bool:
+        """Say whether nothing more is read; until then a later event may tell better."""
+        return self._left <= 0
+
+    def end(self) -> None:
+        """Have read all there is: the last line needs no end of its own."""
+        self.feed(b"\n")
 
     def feed(self, chunk: bytes) -> None:
         """Read on, line by line; a line that is too long is passed over."""
+        if self.over:
+            return
+        self._left -= len(chunk)
         *lines, rest = (self._line + chunk).replace(b"\r", b"\n").split(b"\n")
         self._line = rest if len(rest) <= MAX_LINE else b""
         for line in lines:

@@ -25,6 +25,11 @@ class Route:
         self.method = method
         self._fullmatch = re.compile(path_pattern(path), re.IGNORECASE).fullmatch
 
+    @property
+    def breadth(self) -> tuple[bool, bool]:
+        """Say how much it takes in: exact routes sort before those of any rest or any method."""
+        return (self.text.endswith("/**"), self.method == "*")
+
     def matches(self, method: str, path: str) -> bool:
         """Say whether a request is on this route."""
         return self.method in (method, "*") and self._fullmatch(path) is not None

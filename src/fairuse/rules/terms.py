@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from fairuse.rules.windows import BillingDay, Window
 
 
-RENEWED_WITHIN = 2 * 86_400
-"""Seconds of a window within which a new average may still be taken for it."""
+RENEWED_WITHIN = 1 / 15
+"""The part of a window, two days of a month, within which a new average may still be for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ class LimitTerms:
         It may be taken some hours after the window's start, when the month is over everywhere.
         """
         span = self.span(moment)
-        begun = span is not None and span.start + RENEWED_WITHIN < self.renewed_at
+        if span is None:
+            return self.timeline
+        begun = span.start + (span.end - span.start) * RENEWED_WITHIN < self.renewed_at
         return self.before_renewal if begun else self.timeline
 
     def span(self, moment: float) -> Span | None:
@@ -163,7 +165,7 @@ class Terms:
                         self._routes.append((source.route, meter, releases))
                     else:
                         self._events.setdefault(source.event, []).append((meter, releases))
-        self._routes.sort(key=lambda known: known[0].method == "*")  # the exact ones come first
+        self._routes.sort(key=lambda known: known[0].breadth)  # the exact ones come first
 
     def limit(self, name: str) -> LimitTerms | None:
         """Give a limit by its name."""

@@ -59,27 +59,31 @@ class Answer:
                 self._read_events(theirs)
             message = {**message, "headers": [*theirs, *self.headers]}
         elif message["type"] == "http.response.body":
-            body = message.get("body", b"")
+            body, more = message.get("body", b""), message.get("more_body", False)
             self._exchange.sent_bytes += len(body)
             if self._exchange.reads_answer:
-                self._read(body)
-            if self.before_end is not None and not message.get("more_body", False):
+                self._read(body, more=more)
+            if self.before_end is not None and not more:
                 self.before_end()
         await self._send(message)
 
     def _read_events(self, headers: Headers) -> None:
         """Have the cost looked for in the events of a stream, where the answer is one."""
-        if any(name == b"content-type" and _EVENTS in value for name, value in headers):
+        if any(
+            name.lower() == b"content-type" and _EVENTS in value.lower() for name, value in headers
+        ):
             for move in self._exchange.moves:
                 cost = move.meter.rule.cost
                 if move.reader is not None and cost is not None and cost.response_field:
                     move.reader = EventStreamField(cost.response_field)
 
-    def _read(self, body: bytes) -> None:
+    def _read(self, body: bytes, *, more: bool) -> None:
         """Let who looks for a cost in the answer see it pass."""
         for move in self._exchange.moves:
             if move.reader is not None:
                 move.reader.feed(body)
+                if not more:
+                    move.reader.end()
 
     async def whole(self, status: int, headers: Sequence[Header], body: bytes) -> None:
         """Send a response of our own, never to be stored by caches."""

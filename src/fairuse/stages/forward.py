@@ -45,6 +45,10 @@ class Forward(Protocol):
         ...
 
 
+UNSEEN = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
+"""Ways of answering whose bytes pass us by; an app that is not offered them sends the bytes."""
+
+
 class ToApp:
     """Hands the request to the app that the middleware wraps."""
 
@@ -64,6 +68,9 @@ class ToApp:
         scope = exchange.scope
         if exchange.reads_answer:
             scope = {**scope, "headers": _asking_plainly(exchange)}
+        if offered := scope.get("extensions"):
+            kept = {name: how for name, how in offered.items() if name not in UNSEEN}
+            scope = {**scope, "extensions": kept}
         await self._app(scope, receive, send)
 
 

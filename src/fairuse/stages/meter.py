@@ -69,6 +69,8 @@ async def read_ahead(exchange: Exchange, subject: Subject, receive: Receive) -> 
             field.feed(body)
         more = message.get("more_body", False)
     for move, field in fields.items():
+        if size and held[-1]["type"] == "http.request" and not more:
+            field.end()
         refusal = _read(move, field, exchange, size)
         if refusal is not None and _refusable(move, exchange, subject):
             return refusal
@@ -87,7 +89,7 @@ def _read(move: Movement, field: JsonField, exchange: Exchange, size: int) -> Re
         return Refusal("unreadable-cost", move.meter.name, "its body is compressed")
     if field.broken:
         return Refusal("unreadable-cost", move.meter.name, "its body is no JSON")
-    if field.found > 1:
+    if field.ambiguous:
         return Refusal("unreadable-cost", move.meter.name, "its body says it more than once")
     return _tell(move, field.value)
 
@@ -112,7 +114,7 @@ def _tell_header(move: Movement, lines: list[bytes]) -> Refusal | None:
 
 def _refusable(move: Movement, exchange: Exchange, subject: Subject) -> bool:
     """Say whether a hard limit hangs on the cost: where none does, nothing is refused (P4)."""
-    hard = any(limit.hard for limit in move.meter.limits)
+    hard = not move.releases and any(limit.hard for limit in move.meter.limits)
     if hard and subject.terms.applies_at(exchange.at.wall):
         return True
     log.warning("cost.unreadable", meter=move.meter.name, request_id=exchange.request_id)

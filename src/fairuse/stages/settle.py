@@ -54,7 +54,7 @@ def settle(
             moment = at.wall if move.accrued else exchange.at.wall
             journal.note_usage(subject.account, subject.location, name, units, moment)
         elif meter.kind == "items":
-            _note_item(move, units or 1, subject.account, exchange.at.wall, journal)
+            _note_item(move, units or 0, subject.account, exchange.at.wall, journal)
     return counters.settle(receipt, outcome, costs, at)
 
 
@@ -68,8 +68,9 @@ def settle_so_far(
 ) -> list[Crossing]:
     """Count what a request has come to while it is open still: its seconds, or that it is long."""
     costs = {}
+    refused = exchange.status is not None and _outcome(exchange) is not Outcome.ACCEPTED
     for move in exchange.moves:
-        if lasts(move):
+        if lasts(move) and (move.meter.whatever_the_answer or not refused):
             units = _cost(move, exchange, at) or 0
             if units:
                 move.accrued += units

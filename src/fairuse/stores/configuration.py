@@ -149,22 +149,23 @@ class Configuration:
             tenants, key=lambda name: (tenants[name] is not self._tenants.get(name), name)
         )
         holders: dict[str, str] = {}
-        taken: dict[str, Tenant] = {}
+        taken: dict[str, Contract] = {}
         for name in in_order:
-            tenant = tenants[name]
-            clashes = list(_clashes(name, tenant, holders))
+            contract = self._contract(name, tenants[name])
+            clashes = list(_clashes(name, contract.tenant, holders)) if contract else []
             if clashes:
                 self.findings += clashes
-                tenant = self._tenants.get(name, tenant)
-                if tenant is tenants[name] or any(_clashes(name, tenant, holders)):
-                    continue
-            if tenant.policy not in self._policies and name not in self._contracts:
-                continue  # the findings name the policy's own file
-            holders |= dict.fromkeys((*tenant.keys, *accounts_of(name, tenant)), name)
-            taken[name] = tenant
-        contracts = {name: self._contract(name, tenant) for name, tenant in taken.items()}
-        self._contracts = {name: whole for name, whole in contracts.items() if whole is not None}
-        self._tenants = {name: contract.tenant for name, contract in self._contracts.items()}
+                before = self._contracts.get(name)
+                same = before is None or contract is None or before.tenant is contract.tenant
+                contract = None if same else before
+                if contract and any(_clashes(name, contract.tenant, holders)):
+                    contract = None
+            if contract is not None:  # otherwise the findings say why
+                tenant = contract.tenant
+                holders |= dict.fromkeys((*tenant.keys, *accounts_of(name, tenant)), name)
+                taken[name] = contract
+        self._contracts = taken
+        self._tenants = {name: contract.tenant for name, contract in taken.items()}
 
     def _contract(self, name: str, tenant: Tenant) -> Contract | None:
         """Give the contract in force: as a whole the one before, where the new one is not whole.
