@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from fairuse.rules.tally import CalendarTally, Slot
+from fairuse.rules.lasting import LastingTally
+from fairuse.rules.tally import Slot
 
 if TYPE_CHECKING:
     from fairuse.base.instant import Instant
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from fairuse.rules.windows import Span
 
 
-class LevelTally(CalendarTally):
+class LevelTally(LastingTally):
     """A level, and its peak in the current window; `span` is None where there is no window."""
 
     __slots__ = ("now",)
@@ -36,21 +37,9 @@ class LevelTally(CalendarTally):
         """Give the level."""
         return self.now
 
-    def current(self, at: Instant, span: Span | None) -> Slot:
-        """Give the slot that holds the peak; without a window there is one for all times."""
-        if span is not None:
-            return super().current(at, span)
-        if not self.slots:
-            self.slots.append(Slot(0, 0.0, math.inf))
-        return self.slots[-1]
-
     def begin(self, key: int, span: Span) -> Slot:
         """Begin a window with the level as it stands."""
         return Slot(key, span.start, span.end, self.now)
-
-    def slot_at(self, moment: float, at: Instant, span: Span | None) -> Slot | None:
-        """Give the slot of an earlier moment."""
-        return self.current(at, None) if span is None else super().slot_at(moment, at, span)
 
     def expire(self, at: Instant) -> None:
         """Close the windows that are over; the level stays."""

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from fairuse.rules.tally import CalendarTally, Slot
+from fairuse.rules.lasting import LastingTally
 
 if TYPE_CHECKING:
     from fairuse.base.instant import Instant
-    from fairuse.rules.tally import TallyKey
+    from fairuse.rules.tally import Slot, TallyKey
     from fairuse.rules.windows import Span
 
 MAX_MEMBERS = 100_000
 """Told apart in one window at most; who makes up names can't fill the memory (F-44)."""
 
 
-class MembersTally(CalendarTally):
+class MembersTally(LastingTally):
     """Who was seen in the current window; a member counts once, however often it comes back."""
 
     __slots__ = ("_open",)
@@ -25,18 +24,6 @@ class MembersTally(CalendarTally):
     def __init__(self, key: TallyKey, late: float = 0) -> None:
         super().__init__(key, late)
         self._open: Counter[str] = Counter()
-
-    def current(self, at: Instant, span: Span | None) -> Slot:
-        """Give the slot of the window; without one there is one for all times."""
-        if span is not None:
-            return super().current(at, span)
-        if not self.slots:
-            self.slots.append(Slot(0, 0.0, math.inf))
-        return self.slots[-1]
-
-    def slot_at(self, moment: float, at: Instant, span: Span | None) -> Slot | None:
-        """Give the slot of an earlier moment."""
-        return self.current(at, None) if span is None else super().slot_at(moment, at, span)
 
     def knows(self, member: str) -> bool:
         """Say whether a member is counted in the current window already."""
