@@ -59,18 +59,23 @@ def _same_time(monkeypatch: pytest.MonkeyPatch, clock: ManualClock) -> None:
     monkeypatch.setattr(cli, "SystemClock", lambda: clock)
 
 
-async def run(config: Path, *options: str) -> tuple[int, str]:
-    """Run the command, beside whatever runs, and give its exit code and what it said."""
+async def invoke(config: Path, *options: str) -> Any:
+    """Run the command, beside whatever runs."""
     command = ["explain", "--config", str(config), *options]
-    result = await asyncio.to_thread(CliRunner().invoke, cli.app, command)
+    return await asyncio.to_thread(CliRunner().invoke, cli.app, command)
+
+
+async def run(config: Path, *options: str) -> tuple[int, str]:
+    """Run the command, and give its exit code and what it said."""
+    result = await invoke(config, *options)
     return result.exit_code, result.output
 
 
 async def explain(config: Path, *options: str) -> Any:
     """Run the command with -o json, and read what it found."""
-    code, said = await run(config, "-o", "json", *options)
-    assert code == 0, said
-    return json.loads(said)
+    result = await invoke(config, "-o", "json", *options)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
 
 
 async def explain_request(
@@ -390,7 +395,11 @@ async def test_nothing_is_counted_by_explaining(
 
 
 async def test_without_a_ledger_nothing_was_used(config: Path) -> None:
-    """Before the first start an account stands at nothing, and no ledger is made."""
+    """Before the first start an account stands at nothing, which is said; no ledger is made."""
+    _, said = await run(config, "--account", "salon")
+    assert said.startswith(
+        f"nothing is counted, for there is no ledger yet:\nsqlite:///{config.parent}"
+    )
     found = await explain(config, "--account", "salon")
     assert {limit["used"] for limit in found["limits"]} == {0}
     assert not (config.parent / "fairuse.db").exists()

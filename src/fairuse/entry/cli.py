@@ -156,6 +156,9 @@ def explain(  # noqa: PLR0913, PLR0917  each is an option of its own
         near = suggestion(account, configuration.current.accounts)
         typer.echo(f'there is no account "{account}"{near}', err=True)
         raise typer.Exit(1)
+    ledger = configuration.current.settings.ledger.url
+    if not Ledger.exists(ledger):
+        typer.echo(f"nothing is counted, for there is no ledger yet:\n{ledger}", err=True)
     request = Request(method.upper(), path, key, account, address, user)
     work = (
         explain_request(configuration, request, SystemClock())
