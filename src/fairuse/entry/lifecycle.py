@@ -93,9 +93,7 @@ class Service:
         breaches, averages = Breaches(journal), Averages(ledger)
         at = self.clock.now()
         counters.restore(await ledger.open_slots(at.wall), at, await ledger.members(at.wall))
-        journal.restore(await ledger.items(aged=True))
-        blocks.restore(await ledger.blocks_since(at.wall - FORGIVEN_AFTER))
-        breaches.restore(await open_episodes(ledger, at.wall))
+        await _take_up(ledger, journal, blocks, breaches, at.wall)
         await averages.take_up(config, at.wall)
         self.configuration.learn(averages.history)
         access_log = AccessLog(self._access_stream if settings.log.requests else None)
@@ -125,6 +123,15 @@ class Service:
         await stack.enter_async_context(_running(watch(self.configuration)))
         log.info("gateway.started", tenants=config.tenants, ledger=str(ledger.path))
         return pipeline
+
+
+async def _take_up(
+    ledger: Ledger, journal: Journal, blocks: Blocks, breaches: Breaches, moment: float
+) -> None:
+    """Take up what the last process knew (S15)."""
+    journal.restore(await ledger.items(aged=True))
+    blocks.restore(await ledger.blocks_since(moment - FORGIVEN_AFTER))
+    breaches.restore(await open_episodes(ledger, moment))
 
 
 async def _again_and_again(upkeep: Upkeep) -> None:
