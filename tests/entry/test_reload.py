@@ -12,6 +12,7 @@ import pytest
 from tests.support import DENTIST, NOON, SALON, Recorder, call, mounted, tenant, write_config
 
 from fairuse.base.errors import ConfigurationError
+from fairuse.base.keys import fingerprint
 from fairuse.entry import reload as reloading
 from fairuse.rules.agreed import History, MedianKey
 from fairuse.stores.configuration import Configuration
@@ -269,3 +270,20 @@ async def test_an_average_learnt_during_a_reload_is_kept(config: Path) -> None:
     amount = limit.amount(NOON)
     assert amount is not None
     assert amount.value == 499
+
+
+async def test_a_key_is_nobody_elses_while_its_old_contract_stands(config: Path) -> None:
+    """F-50, P9: who keeps its last good contract keeps its keys, and nobody else can have them."""
+    configuration = Configuration(config)
+    configuration.load()
+    salon, dentist = config / "tenants/salon.toml", config / "tenants/dentist.toml"
+    (config / "policies/new.toml").write_text("title = 1")
+    text = salon.read_text().replace('policy   = "booking"', 'policy   = "new"')
+    salon.write_text(text.replace(fingerprint(SALON.encode()), fingerprint(b"another")))
+    dentist.write_text(dentist.read_text() + f'"{fingerprint(SALON.encode())}" = "dentist"\n')
+    findings = configuration.reload()
+    assert {finding.file for finding in findings} == {"policies/new.toml", "tenants/dentist.toml"}
+    holder = configuration.current.holder_of(fingerprint(SALON.encode()))
+    assert holder is not None
+    assert holder.account == "salon"
+    assert set(configuration.current.accounts) == {"salon", "dentist"}

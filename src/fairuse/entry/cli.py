@@ -29,6 +29,7 @@ from fairuse.entry.options import (
 from fairuse.entry.server import address_of, listen
 from fairuse.entry.server import serve as run_server
 from fairuse.entry.tables import show
+from fairuse.rules.amounts import rounded
 from fairuse.rules.nearest import suggestion
 from fairuse.rules.policy import Policy
 from fairuse.rules.render import render as write_policy
@@ -178,7 +179,7 @@ def snapshot(config: ConfigFolder = Path("config")) -> None:
     for one in taken:
         cohort = "/".join(part for part in one.cohort if part)
         units = one.average / meters[one.cohort.policy][one.cohort.meter].one
-        average = f"{float(units):.2f}".rstrip("0").rstrip(".")
+        average = rounded(units)
         typer.echo(f"{cohort}: {one.method} of {one.n} is {average}, {one.day}")
     typer.echo(f"{len(taken)} snapshot{'s' if len(taken) != 1 else ''}")
 

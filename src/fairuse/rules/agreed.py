@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from fairuse.rules.amounts import MAX_AMOUNT, Amount, counted
+from fairuse.rules.amounts import MAX_AMOUNT, Amount, counted, rounded
 from fairuse.rules.cohorts import CohortKey, Member, Snapshot, enough
 from fairuse.rules.expression import Average, Expression, NotYet, OwnMedian
 from fairuse.rules.windows import Calendar
@@ -192,7 +192,7 @@ class _Moment:
         if expression.uses(Average):
             reason += f", {figures.average_source()}"
         if expression.uses(OwnMedian):
-            reason += f", own median {_plain(figures.own_median())}"
+            reason += f", own median {rounded(figures.own_median())}"
         return reason
 
 
@@ -225,7 +225,7 @@ class _Figures:
 
     def average_source(self) -> str:
         rule, snapshot = self._rule, self.at.agreement.snapshot(self._meter)
-        average = _plain(self.average())
+        average = rounded(self.average())
         if snapshot is not None:
             return f"average {average} ({snapshot.method} of {snapshot.n}, {snapshot.day})"
         at_least = rule.at_least if rule else 0
@@ -252,10 +252,6 @@ class _Figures:
     @property
     def _rule(self) -> CohortAverage | None:
         return self.at.agreement.policy.meters[self._meter].average
-
-
-def _plain(value: Fraction) -> str:
-    return f"{float(value):.2f}".rstrip("0").rstrip(".")
 
 
 def never_over(agreement: Agreement, limit: str, members: Mapping[str, int]) -> bool:

@@ -76,3 +76,8 @@ def parse_units(value: object, decimals: int) -> int:
 def shown(counted_units: int, decimals: int) -> int | float:
     """Turn what is counted into units, as they are shown."""
     return counted_units if not decimals else counted_units / 10**decimals
+
+
+def rounded(units: Fraction | float) -> str:
+    """Write a number that was worked out, to two decimals at most."""
+    return f"{float(units):.2f}".rstrip("0").rstrip(".")

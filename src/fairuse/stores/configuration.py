@@ -145,27 +145,27 @@ class Configuration:
 
     def _take_tenants(self, tenants: dict[str, Tenant]) -> None:
         """Put tenants in force, those first that are unchanged: what they hold stays theirs."""
-        in_order = sorted(
-            tenants, key=lambda name: (tenants[name] is not self._tenants.get(name), name)
-        )
+        contracts = {name: self._contract(name, tenant) for name, tenant in tenants.items()}
+        whole = [(name, contract) for name, contract in contracts.items() if contract is not None]
         holders: dict[str, str] = {}
         taken: dict[str, Contract] = {}
-        for name in in_order:
-            contract = self._contract(name, tenants[name])
-            clashes = list(_clashes(name, contract.tenant, holders)) if contract else []
-            if clashes:
+        for name, contract in sorted(whole, key=self._is_new):
+            good = contract
+            if clashes := list(_clashes(name, contract.tenant, holders)):
                 self.findings += clashes
                 before = self._contracts.get(name)
-                same = before is None or contract is None or before.tenant is contract.tenant
-                contract = None if same else before
-                if contract and any(_clashes(name, contract.tenant, holders)):
-                    contract = None
-            if contract is not None:  # otherwise the findings say why
-                tenant = contract.tenant
-                holders |= dict.fromkeys((*tenant.keys, *accounts_of(name, tenant)), name)
-                taken[name] = contract
+                if before is None or any(_clashes(name, before.tenant, holders)):
+                    continue  # the findings say why
+                good = before
+            holders |= dict.fromkeys((*good.tenant.keys, *accounts_of(name, good.tenant)), name)
+            taken[name] = good
         self._contracts = taken
         self._tenants = {name: contract.tenant for name, contract in taken.items()}
+
+    def _is_new(self, named: tuple[str, Contract]) -> tuple[bool, str]:
+        """Sort what changed behind what did not."""
+        name, contract = named
+        return (contract.tenant is not self._tenants.get(name), name)
 
     def _contract(self, name: str, tenant: Tenant) -> Contract | None:
         """Give the contract in force: as a whole the one before, where the new one is not whole.

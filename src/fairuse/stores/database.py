@@ -56,7 +56,7 @@ class Database:
     @staticmethod
     def exists(url: str) -> bool:
         """Say whether there is a database already."""
-        return Path(make_url(url).database or "").exists()
+        return _existing(make_url(url).database or "") is not None
 
     @classmethod
     async def look_into(cls, url: str) -> Self | None:
