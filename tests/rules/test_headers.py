@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairuse.rules.headers import HardLimit, rate_limit_headers, retry_after
+from fairuse.rules.headers import policy_item, retry_after, state_item
 
-LIMITS = st.builds(
-    HardLimit,
-    st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True),
-    st.integers(0, 2**53),
-    st.integers(-(2**53), 2**53),
-    st.integers(1, 2**40),
-    st.floats(-1e9, 1e9),
-)
-ITEM = re.compile(r'"[a-z0-9-]+";(?:q=\d+;w=\d+|r=\d+;t=\d+)')
+NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True)
+POLICY = re.compile(r'"(?P<name>[a-z0-9-]+)";q=(?P<amount>\d+);w=(?P<seconds>\d+)')
+STATE = re.compile(r'"(?P<name>[a-z0-9-]+)";r=(?P<left>\d+);t=(?P<seconds>\d+)')
 
 
-def test_the_fields_of_two_limits() -> None:
+def test_the_items_of_a_limit() -> None:
     """Each hard limit is an item of both fields: what is agreed, and what remains."""
-    limits = [HardLimit("burst", 60, 12, 60, 40.1), HardLimit("per-day", 500, -3, 86_400, 0.0)]
-    assert rate_limit_headers(limits) == [
-        (b"ratelimit-policy", b'"burst";q=60;w=60, "per-day";q=500;w=86400'),
-        (b"ratelimit", b'"burst";r=12;t=41, "per-day";r=0;t=0'),
-    ]
+    assert policy_item("burst", 60, 60) == '"burst";q=60;w=60'
+    assert state_item("burst", 12, 40.1) == '"burst";r=12;t=41'
+    assert state_item("per-day", -3, 0.0) == '"per-day";r=0;t=0'
 
 
-def test_no_hard_limit_shows_nothing() -> None:
-    """Where no hard limit applies there are no fields."""
-    assert rate_limit_headers([]) == []
+@given(NAMES, st.integers(0, 2**53), st.integers(1, 2**40))
+def test_what_is_agreed_is_an_item(name: str, amount: int, seconds: int) -> None:
+    """F-29 (as agreed): the policy is an Item of RFC 9651, with the amount and the window."""
+    item = POLICY.fullmatch(policy_item(name, amount, seconds))
+    assert item is not None
+    assert item.groups() == (name, str(amount), str(seconds))
 
 
-@given(st.lists(LIMITS, min_size=1, max_size=4))
-def test_the_fields_are_lists_of_items(limits: list[HardLimit]) -> None:
-    """F-29 (never more than granted): no field has a negative number or more than remains."""
-    for (_, value), numbers in zip(
-        rate_limit_headers(limits),
-        ([limit.amount for limit in limits], [max(0, limit.remaining) for limit in limits]),
-        strict=True,
-    ):
-        items = value.decode("ascii").split(", ")
-        assert all(ITEM.fullmatch(item) for item in items)
-        assert [int(re.split("[=;]", item)[2]) for item in items] == numbers
+@given(NAMES, st.integers(-(2**53), 2**53), st.floats(-1e9, 1e9))
+def test_what_remains_is_an_item(name: str, remaining: int, resets_in: float) -> None:
+    """F-29 (never more than granted): no item has a negative number or more than remains."""
+    item = STATE.fullmatch(state_item(name, remaining, resets_in))
+    assert item is not None
+    seconds = math.ceil(max(0.0, resets_in))
+    assert item.groups() == (name, str(max(0, remaining)), str(seconds))
 
 
 SECONDS = {0.0: 1, -5.0: 1, 0.001: 1, 1.0: 1, 1.001: 2, 59.5: 60, 3_600.0: 3_600}

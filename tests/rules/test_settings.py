@@ -27,6 +27,16 @@ def test_the_defaults_are_careful() -> None:
     assert (read.ledger.url, read.log.level, read.drain) == ("sqlite:///var/fairuse.db", "info", 30)
 
 
+def test_counts_are_kept_in_memory_unless_told_otherwise() -> None:
+    """S15 (what a crash may forget): one process, relaxed; a store to share has a namespace."""
+    kept = settings().counters
+    assert (kept.store, kept.durability, kept.namespace) == ("memory", "relaxed", "fairuse")
+    for store in ("redis://127.0.0.1:6379/0", "rediss://u:p@redis.example", "unix:///run/redis"):
+        shared = settings(counters={"store": store, "durability": "strict", "namespace": "a-1"})
+        assert (shared.counters.store, shared.counters.durability) == (store, "strict")
+        assert shared.counters.namespace == "a-1"
+
+
 def test_usage_may_be_told_late() -> None:
     """S16 (3 days, configurable): usage may be told three days late unless said, by nobody yet."""
     assert (settings().events.keys, settings().events.late) == ({}, 3 * 86_400)
@@ -83,6 +93,19 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "ledger": (
         {"ledger": {"url": "postgresql://x"}},
         'ledger.url: "postgresql://x" is no ledger; write it like "sqlite:///var/fairuse.db"',
+    ),
+    "store of counters": (
+        {"counters": {"store": "redis:6379"}},
+        'counters.store: is no store of counters; write "memory", or "redis://127.0.0.1:6379/0"'
+        " (in a password, / and # are written %2F and %23)",
+    ),
+    "durability": (
+        {"counters": {"durability": "somewhat"}},
+        "counters.durability: Input should be 'relaxed' or 'strict'",
+    ),
+    "namespace": (
+        {"counters": {"namespace": "a b"}},
+        'counters.namespace: "a b" is no name; write up to 64 of a-z, 0-9 and -',
     ),
     "header": (
         {"identity": {"key_header": "x api key"}},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fairuse.base.clock import ManualClock
+from fairuse.base.instant import Instant
 from fairuse.rules.headers import retry_after
 from fairuse.rules.tally import CalendarTally, RollingTally, Tally, TallyKey
 from fairuse.rules.windows import Span
@@ -32,10 +33,11 @@ def _settle(tally: Tally, units: int, clock: ManualClock, span: Span | None = No
 
 
 def test_a_tally_lives_on_one_clock() -> None:
-    """A tally that is neither rolling nor calendar has no clock and no window."""
-    now = ManualClock().now()
-    with pytest.raises(NotImplementedError):
-        Tally(KEY).clock(now)
+    """F-31: a rolling one on monotonic time, any other on wall time; without a kind on none."""
+    now = Instant(wall=1.0, monotonic=2.0)
+    assert [now[kind.clock] for kind in (RollingTally, CalendarTally)] == [2.0, 1.0]
+    with pytest.raises(AttributeError):
+        _ = Tally(KEY).clock
     with pytest.raises(NotImplementedError):
         Tally(KEY).current(now, None)
     with pytest.raises(NotImplementedError):

@@ -156,6 +156,26 @@ def test_used_is_settled_and_open(late: int | None, events: list[Event]) -> None
         assert tally.used == held
 
 
+@given(st.sampled_from([None, 0, 3 * DAY]), LATE_TOO)
+@settings(max_examples=300, deadline=None)
+def test_nothing_turns_before_a_tally_says_so(late: int | None, events: list[Event]) -> None:
+    """F-31: until the moment that it names, on its own clock, looking again changes nothing."""
+    course = _rolling(60) if late is None else Course(CalendarTally(KEY, late), DAY / 16)
+    tally = course.tally
+
+    def state() -> tuple[int, list[tuple[Slot, bool]]]:
+        return tally.used, [(slot, slot.over) for slot in tally.slots]
+
+    for name, number in events:
+        if course.clock.now()[tally.clock] >= tally.turns_at:
+            tally.expire(course.clock.now())
+        getattr(course, f"_{name}")(number)
+        if course.clock.now()[tally.clock] < tally.turns_at:
+            before = state()
+            tally.expire(course.clock.now())
+            assert state() == before
+
+
 @given(SECONDS, EVENTS)
 @settings(max_examples=100, deadline=None)
 def test_steps_of_the_wall_clock_change_nothing(seconds: int, events: list[Event]) -> None:

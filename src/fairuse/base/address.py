@@ -80,6 +80,12 @@ def to_address(ip: IPv4Address | IPv6Address) -> Address:
     return Address(str(ip), str(bucket), ip.is_loopback)
 
 
+@lru_cache(maxsize=65_536)
+def _address_of(text: str) -> Address:
+    ip = parse_ip(text)
+    return LOCAL_SOCKET if ip is None else to_address(ip)
+
+
 def parse_network(text: str) -> Network:
     """Read `10.0.0.0/8`, `2001:db8::/32` or a single address; host bits are allowed.
 
@@ -122,10 +128,12 @@ class AddressResolver:
 
     def resolve(self, peer: str | None, lines: Sequence[bytes]) -> Address:
         """Give the client's address, from the TCP peer and the lines of the header."""
+        if not lines and peer:
+            return _address_of(peer)
         ip = parse_ip(peer) if peer else None
         if ip is None:
             return LOCAL_SOCKET
-        if lines and str(ip) in self._trusted:
+        if str(ip) in self._trusted:
             for hop in self._hops(lines):
                 hop_ip = parse_ip(hop)
                 if hop_ip is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from fairuse.base.instant import Instant
+from fairuse.base.instant import Instant, instant
 
 
 class Clock(Protocol):
@@ -25,7 +25,7 @@ class SystemClock:
 
     def now(self) -> Instant:
         """Read the moment on both clocks."""
-        return Instant(time.time(), time.monotonic())
+        return instant(time.time(), time.monotonic())
 
 
 class ManualClock:

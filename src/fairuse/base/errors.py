@@ -3,6 +3,8 @@
 FairUseError
 ├── ConfigurationError      the operator's files; carries the findings
 ├── LedgerError             the ledger can't be opened or used
+├── StoreError              the store of counters can't be asked
+│   └── StoreMisconfigured      it answers, and does not let us in
 ├── DemoError               the demo can't find or start what it shows
 └── UpstreamError           the upstream's fault; carries the status to answer
     ├── UpstreamUnreachable     502
@@ -44,6 +46,14 @@ class ConfigurationError(FairUseError):
 
 class LedgerError(FairUseError):
     """The ledger can't be opened or used."""
+
+
+class StoreError(FairUseError):
+    """The store of counters can't be asked."""
+
+
+class StoreMisconfigured(StoreError):
+    """The store of counters answers, and does not let us in, or not as it is configured."""
 
 
 class DemoError(FairUseError):

@@ -45,3 +45,8 @@ def bounded(name: str) -> str:
     if writable and len(encoded) <= MAX_NAME_BYTES and not name.startswith(_PREFIX):
         return name
     return _PREFIX + sha256(encoded).hexdigest()
+
+
+def new_owner() -> str:
+    """Give the name of a process that no other process has or had."""
+    return secrets.token_hex(8)

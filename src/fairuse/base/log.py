@@ -99,6 +99,11 @@ class AccessLog:
         self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
         self._dropped = 0
 
+    @property
+    def wanted(self) -> bool:
+        """Say whether anybody reads it."""
+        return self._stream is not None
+
     def start(self) -> None:
         """Begin to write."""
         if self._stream is not None:

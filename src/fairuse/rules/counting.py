@@ -23,6 +23,10 @@ _TALLIES: dict[Measure, type[CalendarTally]] = {
 
 def new_tally(key: TallyKey, measure: Measure, window: Window, late: float = 0) -> Tally:
     """Begin a tally for a measure and a window."""
+    tally: Tally
     if isinstance(window, Rolling):
-        return RollingTally(key, window.seconds)
-    return _TALLIES.get(measure, CalendarTally)(key, late)
+        tally = RollingTally(key, window.seconds)
+    else:
+        tally = _TALLIES.get(measure, CalendarTally)(key, late)
+    tally.measure = measure
+    return tally

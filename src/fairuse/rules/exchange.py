@@ -53,9 +53,11 @@ class Exchange:
     """What is known of one request so far; each stage adds what it finds out."""
 
     __slots__ = (
+        "_by_name",
         "address",
         "answer_headers",
         "at",
+        "began",
         "counts_bytes",
         "fault",
         "headers",
@@ -76,17 +78,19 @@ class Exchange:
     def __init__(self, scope: MutableMapping[str, Any], at: Instant, request_id: str) -> None:
         self.scope = scope
         self.at = at
+        self.began = at.monotonic
         self.request_id = request_id
         self.method: str = scope.get("method", "GET")
         self.path = canonical(_route_path(scope))
         self.headers: Headers = scope["headers"]
+        self._by_name: dict[bytes, list[bytes]] | None = None
         client = scope.get("client")
         self.peer: str | None = client[0] if client else None
         self.address: Address | None = None
         self.subject: Subject | None = None
         self.status: int | None = None
         self.rule: str | None = None
-        self.moves: list[Movement] = []
+        self.moves: Sequence[Movement] = ()
         self.counts_bytes = False
         self.received_bytes = 0
         self.sent_bytes = 0
@@ -96,14 +100,20 @@ class Exchange:
 
     def header(self, name: bytes) -> bytes | None:
         """Give the first value of a header, its name in lower case."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        lines = self.header_lines(name)
+        return lines[0] if lines else None
 
-    def header_lines(self, name: bytes) -> list[bytes]:
+    def header_lines(self, name: bytes) -> Sequence[bytes]:
         """Give every value of a header, in their order."""
-        return [value for key, value in self.headers if key == name]
+        lines = self._by_name
+        if lines is None:
+            lines = self._by_name = {}
+            for key, value in self.headers:
+                if key in lines:
+                    lines[key].append(value)
+                else:
+                    lines[key] = [value]
+        return lines.get(name, ())
 
 
 def _route_path(scope: MutableMapping[str, Any]) -> str:

@@ -7,36 +7,23 @@ agreed, `RateLimit: "burst";r=12;t=41` what remains and in how many seconds it i
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fairuse.base.wire import Header, Headers
+    from fairuse.base.wire import Header
 
 
-class HardLimit(NamedTuple):
-    """A hard limit at one moment: the amount, what remains, seconds in all and until reset."""
-
-    name: str
-    amount: int
-    remaining: int
-    window_seconds: int
-    resets_in: float
+def policy_item(name: str, amount: int, window_seconds: int) -> str:
+    """Write what is agreed of one limit, in whole units."""
+    return f'"{name}";q={amount};w={window_seconds}'
 
 
-def rate_limit_headers(limits: Sequence[HardLimit]) -> Headers:
-    """Write both fields; nothing where no hard limit applies."""
-    if not limits:
-        return []
-    agreed = ", ".join(
-        f'"{limit.name}";q={limit.amount};w={limit.window_seconds}' for limit in limits
-    )
-    left = ", ".join(
-        f'"{limit.name}";r={max(0, limit.remaining)};t={max(0, math.ceil(limit.resets_in))}'
-        for limit in limits
-    )
-    return [(b"ratelimit-policy", agreed.encode()), (b"ratelimit", left.encode())]
+def state_item(name: str, remaining: int, resets_in: float) -> str:
+    """Write how many whole units remain, and for how many seconds; neither is ever negative."""
+    remaining = max(remaining, 0)
+    # Rounded up; for every limit of every answer a call less.
+    seconds = -int(-resets_in // 1) if resets_in > 0 else 0
+    return f'"{name}";r={remaining};t={seconds}'
 
 
 def retry_after(seconds: float) -> Header:

@@ -25,6 +25,11 @@ class MembersTally(LastingTally):
         super().__init__(key, late)
         self._open: Counter[str] = Counter()
 
+    @property
+    def open_names(self) -> list[str]:
+        """Give who is let in for now, by requests that are open still."""
+        return [*self._open]
+
     def knows(self, member: str) -> bool:
         """Say whether a member is counted in the current window already."""
         if member in self._open:

@@ -132,6 +132,10 @@ def _rates_have_a_window(schema: dict[str, Any]) -> None:
     schema["required"].remove("window")
 
 
+StoreAway = Literal["open-local", "last-known", "closed"]
+"""How a limit decides while the store of counters can't be asked; the one in memory always can."""
+
+
 class Limit(Model):
     """At most `amount` units of a meter per window and scope, and what happens when over."""
 
@@ -149,6 +153,7 @@ class Limit(Model):
     tariff: Name | None = None
     case_after: BreachCount | None = None
     then: Then | None = None
+    store_away: StoreAway = "last-known"
 
     @property
     def hard(self) -> bool:

@@ -128,6 +128,12 @@ PROBLEMS = {
             " repeated refusals. Your account stays active and can be used from other addresses."
         ),
     ),
+    "store-away": Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        REDUCED_CAPACITY,
+        _("What is used can't be looked up at the moment"),
+        _("Your account stays active; this request was not counted. Please try again later."),
+    ),
     "ledger-away": Problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         REDUCED_CAPACITY,

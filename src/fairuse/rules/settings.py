@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from limits import RateLimitItem, RateLimitItemPerMinute, parse_many
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -41,6 +42,24 @@ def _ledger(url: str) -> str:
     if not re.fullmatch(r"sqlite:///.+", url):
         raise ValueError(f'"{url}" is no ledger; write it like "sqlite:///var/fairuse.db"')
     return url
+
+
+def _counter_store(store: str) -> str:
+    if store == "memory" or re.fullmatch(r"unix:///.+", store):
+        return store
+    try:
+        parts = urlsplit(store)
+        whole = parts.scheme in {"redis", "rediss"} and parts.hostname and parts.port != 0
+        whole = whole and "#" not in store and "/" not in parts.path[1:]
+    except ValueError:
+        whole = False
+    if not whole:
+        # It may hold a password: what was written is not repeated.
+        raise ValueError(
+            'is no store of counters; write "memory", or "redis://127.0.0.1:6379/0"'
+            " (in a password, / and # are written %2F and %23)"
+        )
+    return store
 
 
 def _lateness(seconds: int) -> int:
@@ -95,11 +114,29 @@ class Ledger(Model):
     url: Annotated[str, AfterValidator(_ledger)] = "sqlite:///var/fairuse.db"
 
 
+class Counters(Model):
+    """Where counts are kept, and what a crash may forget of them.
+
+    `strict`: no unit that was admitted; `relaxed`: about the last fifth of a second.
+    """
+
+    store: Annotated[str, AfterValidator(_counter_store)] = "memory"
+    durability: Literal["relaxed", "strict"] = "relaxed"
+    namespace: Name = "fairuse"
+
+
 class Events(Model):
     """Who may report usage from outside, and how late (S16)."""
 
     keys: dict[KeyHash, Name] = Field(default_factory=dict)
     late: Annotated[Seconds, AfterValidator(_lateness)] = 3 * 86_400
+
+
+class Metrics(Model):
+    """Where Prometheus finds the metrics: a listener of their own, off unless it has a port."""
+
+    host: str = "127.0.0.1"
+    port: int | None = Field(default=None, ge=1, le=65_535)
 
 
 class Log(Model):
@@ -119,6 +156,8 @@ class Settings(Model):
     addresses: Addresses = Addresses()
     unknown_callers: UnknownCallers = UnknownCallers()
     events: Events = Events()
+    counters: Counters = Counters()
     ledger: Ledger = Ledger()
     log: Log = Log()
+    metrics: Metrics = Metrics()
     drain: Seconds = 30

@@ -14,13 +14,15 @@ are counted by tallies too.
 from __future__ import annotations
 
 import math
-from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from fairuse.base.instant import Instant
+    from fairuse.rules.meters import Measure
     from fairuse.rules.windows import Span
 
+WALL, MONOTONIC = 0, 1
+"""Where an Instant has the clock that a tally lives on."""
 GRAINS = 64
 KEPT_SECONDS = 7 * 86_400
 """How long a calendar window that is over can still be told of."""
@@ -64,18 +66,40 @@ class Slot:
 class Tally:
     """What one account has used of one limit, in one scope.
 
-    The store's own marks: `kept`, it has settled units and stays until they are over; `held`, so
-    many receipts are open on it.
+    `turns_at`, on the tally's own clock, is when there is something to do before it is used again:
+    slots are over, or the store has forgotten it. The store's own marks: `remembered`, it is found
+    by its key; `kept`, it has settled units and stays until they are over; `held`, so many receipts
+    are open on it; `touched`, it was used lately; `amount`, what it was last compared with; `due`,
+    the minute in which it is looked at again.
     """
 
-    __slots__ = ("held", "kept", "key", "slots", "used")
+    __slots__ = (
+        "amount",
+        "due",
+        "held",
+        "kept",
+        "key",
+        "measure",
+        "remembered",
+        "slots",
+        "touched",
+        "turns_at",
+        "used",
+    )
+    clock: ClassVar[int]
 
     def __init__(self, key: TallyKey) -> None:
         self.key = key
-        self.slots: deque[Slot] = deque()
+        self.measure: Measure = "requests"
+        self.slots: list[Slot] = []
+        self.turns_at = -math.inf
         self.used = 0
+        self.amount = 0
+        self.due = 0
         self.held = 0
         self.kept = False
+        self.remembered = False
+        self.touched = True
 
     @property
     def live(self) -> bool:
@@ -86,10 +110,6 @@ class Tally:
     def level(self) -> int | None:
         """Give the level, where the tally keeps one beside its slots."""
         return None
-
-    def clock(self, at: Instant) -> float:
-        """Read the clock this tally lives on."""
-        raise NotImplementedError
 
     def current(self, at: Instant, span: Span | None) -> Slot:
         """Give the slot that a unit of this moment belongs to."""
@@ -147,18 +167,18 @@ class Tally:
 
         None where nothing leaves by itself.
         """
-        freed, ends = 0, self.clock(at)
+        freed, ends = 0, at[self.clock]
         for slot in self.slots:
             if freed >= units:
                 break
             if not slot.over:
                 freed += slot.settled + slot.open
                 ends = slot.ends
-        return None if math.isinf(ends) else max(0.0, ends - self.clock(at))
+        return None if math.isinf(ends) else max(0.0, ends - at[self.clock])
 
     def resets_in(self, at: Instant) -> float:
         """Give the seconds until the window is empty if nothing more is used."""
-        return max(0.0, self.slots[-1].ends - self.clock(at)) if self.slots else 0.0
+        return max(0.0, self.slots[-1].ends - at[self.clock]) if self.slots else 0.0
 
     def forgotten_in(self, at: Instant) -> float:
         """Give the seconds until nothing of it is needed any more; inf where that may be never."""
@@ -168,28 +188,39 @@ class Tally:
 class RollingTally(Tally):
     """A tally of the last so many seconds, on monotonic time (F-31)."""
 
-    __slots__ = ("seconds",)
+    __slots__ = ("grain", "seconds")
+    clock = MONOTONIC
 
     def __init__(self, key: TallyKey, seconds: int) -> None:
         super().__init__(key)
         self.seconds = seconds
-
-    def clock(self, at: Instant) -> float:
-        """Read monotonic time."""
-        return at.monotonic
+        self.grain = seconds / GRAINS
 
     def current(self, at: Instant, span: Span | None) -> Slot:  # noqa: ARG002
         """Extend the latest slot while it is a grain old, or begin another."""
-        now, ends = at.monotonic, at.monotonic + self.seconds
-        latest = self.slots[-1] if self.slots else None
-        if latest is not None and now - latest.began < self.seconds / GRAINS:
-            latest.ends = ends
+        now, slots = at.monotonic, self.slots
+        latest = slots[-1] if slots else None
+        if latest is not None and now - latest.began < self.grain:
+            latest.ends = max(latest.ends, now + self.seconds)
             return latest
         key = int(at.wall * 1_000)
         if latest is not None and key <= latest.key:
             key = latest.key + 1
-        slot = Slot(key, now, ends)
-        self.slots.append(slot)
+        slot = Slot(key, now, now + self.seconds)
+        slots.append(slot)
+        self.turns_at = slots[0].ends
+        return slot
+
+    def take(self, cost: int, at: Instant, span: Span | None, member: str = "") -> Slot:  # noqa: ARG002
+        """Reserve units; the way of almost every request, so in one piece."""
+        slots, now = self.slots, at[MONOTONIC]
+        if slots and now - (slot := slots[-1]).began < self.grain:
+            if now + self.seconds > slot.ends:  # noqa: PLR1730  max() costs a call each time
+                slot.ends = now + self.seconds
+        else:
+            slot = self.current(at, span)
+        slot.open += cost
+        self.used += cost
         return slot
 
     def slot_at(self, moment: float, at: Instant, span: Span | None) -> Slot | None:  # noqa: ARG002
@@ -200,7 +231,7 @@ class RollingTally(Tally):
         then = at.monotonic - max(0.0, at.wall - moment)
         if then + self.seconds <= at.monotonic:
             return None
-        slots, grain = self.slots, self.seconds / GRAINS
+        slots, grain = self.slots, self.grain
         before = sum(slot.began <= then for slot in slots)
         if before and then - slots[before - 1].began < grain:
             slot = slots[before - 1]
@@ -214,15 +245,17 @@ class RollingTally(Tally):
                 return slots[before]
         slot = Slot(key, then // grain * grain, then + self.seconds)
         slots.insert(before, slot)
+        self.turns_at = slots[0].ends
         return slot
 
     def expire(self, at: Instant) -> None:
         """Forget the slots that are over."""
         slots = self.slots
         while slots and slots[0].ends <= at.monotonic:
-            slot = slots.popleft()
+            slot = slots.pop(0)
             slot.over = True
             self.used -= slot.settled + slot.open
+        self.turns_at = slots[0].ends if slots else math.inf
 
     def crosses(self, slot: Slot, amount: int) -> bool:
         """Say whenever the settled units are over an amount; consecutive times are one episode."""
@@ -237,14 +270,11 @@ class CalendarTally(Tally):
     """
 
     __slots__ = ("late",)
+    clock = WALL
 
     def __init__(self, key: TallyKey, late: float = 0) -> None:
         super().__init__(key)
         self.late = late
-
-    def clock(self, at: Instant) -> float:
-        """Read wall time."""
-        return at.wall
 
     def current(self, at: Instant, span: Span | None) -> Slot:
         """Give the slot of the window, which is the newest one begun.
@@ -263,9 +293,19 @@ class CalendarTally(Tally):
         for slot in self.slots:
             slot.over = True
         while self.slots and self.slots[0].ends + self.late <= at.wall:
-            self.slots.popleft()
+            self.slots.pop(0)
         slot = self.begin(key, span)
         self.slots.append(slot)
+        self.turns_at = slot.ends
+        return slot
+
+    def take(self, cost: int, at: Instant, span: Span | None, member: str = "") -> Slot:  # noqa: ARG002
+        """Reserve units; the way of almost every request, so in one piece."""
+        slots = self.slots
+        if not slots or at[WALL] >= (slot := slots[-1]).ends:
+            slot = self.current(at, span)
+        slot.open += cost
+        self.used += cost
         return slot
 
     def begin(self, key: int, span: Span) -> Slot:
@@ -290,11 +330,16 @@ class CalendarTally(Tally):
         return slot
 
     def expire(self, at: Instant) -> None:
-        """Count the window's units while it lasts, and none once it is over."""
+        """Count the window's units while it lasts, and none once it is over.
+
+        One that is over is looked at again each time: the wall clock may go back (F-31).
+        """
         latest = self.slots[-1] if self.slots else None
         for slot in self.slots:
             slot.over = slot is not latest or at.wall >= slot.ends
-        self.used = 0 if latest is None or latest.over else latest.settled + latest.open
+        live = latest is not None and not latest.over
+        self.used = latest.settled + latest.open if latest is not None and live else 0
+        self.turns_at = latest.ends if latest is not None and live else -math.inf
 
     def reading(self, slot: Slot) -> int:
         """Give the settled units of the slot, which is the whole window."""

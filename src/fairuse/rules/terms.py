@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from fairuse.rules.amounts import Amount
     from fairuse.rules.meters import Kind, Measure, Meter
-    from fairuse.rules.policy import Breaches, Limit, Over, Policy, Scope, Then
+    from fairuse.rules.policy import Breaches, Limit, Over, Policy, Scope, StoreAway, Then
     from fairuse.rules.routes import Route
     from fairuse.rules.tariffs import Tariff
     from fairuse.rules.tenant import Tenant
@@ -50,6 +51,7 @@ class LimitTerms:
     timeline: tuple[DatedAmount, ...]
     renewed_at: float = -NEVER
     before_renewal: tuple[DatedAmount, ...] = ()
+    store_away: StoreAway = "last-known"
 
     def amount(self, moment: float) -> Amount | None:
         """Give the amount in force at a moment, with its source; None while none is known.
@@ -84,6 +86,17 @@ class LimitTerms:
             return self.timeline
         begun = span.start + (span.end - span.start) * RENEWED_WITHIN < self.renewed_at
         return self.before_renewal if begun else self.timeline
+
+    def holds_until(self, moment: float) -> float:
+        """Give until when the window and the amount of a moment are sure to be the same."""
+        span = self.span(moment)
+        turns = [
+            turn
+            for dated in (*self.timeline, *self.before_renewal)
+            for turn in (dated.starts_at, dated.ends_at)
+            if turn > moment
+        ]
+        return min(turns, default=math.inf) if span is None else min([span.end, *turns])
 
     def span(self, moment: float) -> Span | None:
         """Give the calendar window that holds the moment; other windows have none."""
@@ -175,6 +188,10 @@ class Terms:
         """Say whether the policy holds for the contract at a moment; usage is metered anyway."""
         return moment >= self.applies_from
 
+    def applies_until(self, moment: float) -> float:
+        """Give until when the answer to `applies_at` is sure to be the same."""
+        return math.inf if self.applies_at(moment) else self.applies_from
+
     def moved_by(self, method: str, path: str) -> list[Moved]:
         """Give the meters that a request moves, each once."""
         moved: dict[str, Moved] = {}
@@ -219,6 +236,7 @@ def _limit_terms(name: str, limit: Limit, agreement: Agreement) -> LimitTerms:
         over=limit.over,
         hard=limit.hard,
         whatever_the_answer=meter.whatever_the_answer,
+        store_away=limit.store_away,
         then=limit.then,
         case_after=limit.case_after,
         tariffs=tuple(tariffs),

@@ -1,0 +1,44 @@
+"""What is measured of the service, for Prometheus; labels come from closed sets alone (F-45).
+
+The metrics live in the registry of `prometheus_client`, so an app that mounts the middleware shows
+them with its own; `[metrics]` has the server show them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from prometheus_client import Counter, Gauge
+
+_REQUESTS = Counter("fairuse_requests", "Requests by what became of them.", ["outcome"])
+DECIDED_ALONE = Counter(
+    "fairuse_decided_alone", "Requests decided without the store of counters, which was away."
+)
+STORE_OUTAGES = Counter(
+    "fairuse_counter_store_outages", "How often the store of counters went away."
+)
+STORE_AWAY = Gauge(
+    "fairuse_counter_store_away",
+    "1 while the store of counters can't be asked.",
+    multiprocess_mode="livemax",
+)
+LEDGER_FAILING = Gauge(
+    "fairuse_ledger_failing",
+    "1 while the ledger can't be written.",
+    multiprocess_mode="livemax",
+)
+TALLIES = Gauge(
+    "fairuse_tallies", "Counts that are remembered in memory.", multiprocess_mode="livesum"
+)
+UNEXPIRED_EVICTIONS = Counter(
+    "fairuse_unexpired_evictions", "Counts that were forgotten before their window was over."
+)
+TURNED_AWAY = Counter(
+    "fairuse_tallies_turned_away", "Counts that were not remembered, because there was no room."
+)
+
+
+@lru_cache(maxsize=64)
+def requests(outcome: str) -> Counter:
+    """Give the counter of an outcome: "served", or a kind of refusal."""
+    return _REQUESTS.labels(outcome)
