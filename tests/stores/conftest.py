@@ -5,24 +5,44 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.redis_servers import REDIS_MARKS, redis_server
 from tests.stores.office import Office
+from tests.stores.shared_store import SharedStore
+from tests.stores.support import MemoryStore
 
-from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger
-from fairuse.stores.memory import MemoryCounters
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from fairuse.stores.protocol import Counters
+    from tests.redis_servers import RedisServer
+    from tests.stores.support import Store
 
 
-@pytest.fixture(params=["memory"])
-def counters(request: pytest.FixtureRequest) -> Counters:
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Run one Redis for all tests: each store has a namespace of its own."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("redis, leased", marks=REDIS_MARKS),
+        pytest.param("redis, strict", marks=REDIS_MARKS),
+    ]
+)
+def counters(request: pytest.FixtureRequest) -> Iterator[Store]:
     """Give an empty store of each kind."""
-    stores: dict[str, Callable[[], Counters]] = {"memory": lambda: MemoryCounters(Journal())}
-    return stores[request.param]()
+    if request.param == "memory":
+        store: Store = MemoryStore()
+    else:
+        url = request.getfixturevalue("server").url
+        store = SharedStore(url, strict=request.param.endswith("strict"))
+    with store:
+        yield store
 
 
 @pytest.fixture

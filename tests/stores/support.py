@@ -1,23 +1,47 @@
-"""What the tests of the stores share: limits, claims on them, and what is used of them."""
+"""What the tests of the stores share: limits, claims on them, and stores of any kind to ask."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from fairuse.rules.agreed import DatedAmount
 from fairuse.rules.amounts import Amount
+from fairuse.rules.claims import Claim
 from fairuse.rules.meters import KINDS, WHATEVER_THE_ANSWER
 from fairuse.rules.terms import LimitTerms
 from fairuse.rules.units import Unit
 from fairuse.rules.windows import FIRST, parse_window
-from fairuse.stores.protocol import Claim, Exceeded, Receipt
+from fairuse.stores.journal import Journal
+from fairuse.stores.memory import MOST_TALLIES, MemoryCounters
+from fairuse.stores.protocol import Exceeded, Receipt
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from typing import Any, Self
+
     from fairuse.base.clock import ManualClock
+    from fairuse.base.instant import Instant
     from fairuse.rules.meters import Measure
     from fairuse.rules.policy import Over
-    from fairuse.stores.protocol import Counters
+    from fairuse.rules.tally import TallyKey
+    from fairuse.stores.protocol import (
+        Costs,
+        Counters,
+        Crossed,
+        Crossing,
+        Decision,
+        Outcome,
+        Reading,
+    )
+    from fairuse.stores.rows import Batch
+
+    Opened = Callable[[Crossed], AbstractAsyncContextManager[Counters]]
+
+T = TypeVar("T")
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 DAY = 86_400
@@ -68,35 +92,170 @@ def claim(
     amount = terms.amount(moment)
     assert amount is not None
     scope = (("location", place),) if place else ()
-    return Claim(terms, scope, amount.value, cost, terms.span(moment), member, refusable)
+    return Claim(terms, scope, amount.value, cost, terms.span(moment), member, refusable=refusable)
 
 
-def take(counters: Counters, clock: ManualClock, *claims: Claim) -> Receipt | Exceeded:
+class Store:
+    """A store of counters of any kind, in a loop of its own: whoever asks gets the answer at once.
+
+    `opened` gives the counters for as long as the store is; `before` is told the moment of each
+    operation first, for counters that keep a time of their own. What is told of soft limits is
+    given by the operation after which it was told.
+    """
+
+    def __init__(self, opened: Opened, before: Callable[[Instant], None] | None = None) -> None:
+        self._runner = asyncio.Runner()
+        self._before = before
+        self._told: list[Crossing] = []
+        self._stack = AsyncExitStack()
+        self.counters = self.run(self._stack.enter_async_context(opened(self._told.append)))
+
+    def close(self) -> None:
+        """Give up what the counters hold."""
+        try:
+            self.run(self._stack.aclose())
+        finally:
+            self._runner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something in the store's own loop."""
+        return self._runner.run(work)
+
+    def before(self, at: Instant) -> None:
+        """Get ready for an operation of a moment."""
+        if self._before is not None:
+            self._before(at)
+
+    def reserve(self, account: str, claims: Sequence[Claim], at: Instant) -> Decision:
+        """Reserve; ask where the store can't say at once."""
+
+        async def reserved() -> Decision:
+            decision = self.counters.try_reserve(account, claims, at)
+            if decision is None:
+                decision = await self.counters.reserve(account, claims, at)
+            return decision
+
+        self.before(at)
+        return self.run(reserved())
+
+    def settle(
+        self, receipt: Receipt, outcome: Outcome, costs: Costs, at: Instant
+    ) -> list[Crossing]:
+        """Settle, and give what was told of it."""
+        return self._counted(at, lambda: self.counters.settle(receipt, outcome, costs, at))
+
+    def accrue(self, receipt: Receipt, costs: Mapping[str, int], at: Instant) -> list[Crossing]:
+        """Count on, and give what was told of it."""
+        return self._counted(at, lambda: self.counters.accrue(receipt, costs, at))
+
+    def record(self, account: str, claim: Claim, moment: float, at: Instant) -> list[Crossing]:
+        """Count what was used earlier, and give what was told of it."""
+        return self._counted(at, lambda: self.counters.record(account, claim, moment, at))
+
+    def read(self, account: str, at: Instant) -> list[Reading]:
+        """Give what an account has used."""
+        self.before(at)
+        return self.run(self.counters.read(account, at))
+
+    def sweep(self, at: Instant) -> None:
+        """Keep up with the time, where the store has to."""
+
+    def _counted(self, at: Instant, count: Callable[[], None]) -> list[Crossing]:
+        async def counted() -> None:
+            count()
+            await self.counters.flush()
+
+        self.before(at)
+        self.run(counted())
+        told = [*self._told]
+        self._told.clear()
+        return told
+
+
+class Rows:
+    """A ledger that keeps what is written, and does nothing else."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+
+    async def write(self, batch: Batch) -> None:
+        """Take rows."""
+        self.batches.append(batch)
+
+
+class MemoryStore(Store):
+    """A store in memory, whose counters and journal can be looked into; nothing is written."""
+
+    def __init__(self, *, most: int = MOST_TALLIES, strict: bool = False) -> None:
+        self.journal = Journal(strict=strict)
+        self._most = most
+        super().__init__(self._opened)
+
+    @asynccontextmanager
+    async def _opened(self, crossed: Crossed) -> AsyncIterator[Counters]:
+        self.memory = MemoryCounters(self.journal, crossed, self._most)
+        yield self.memory
+
+    def sweep(self, at: Instant) -> None:
+        """Forget what is over."""
+        self.memory.sweep(at)
+
+    def __len__(self) -> int:
+        """Count the tallies that are remembered."""
+        return len(self.memory)
+
+    def write(self, at: Instant) -> dict[tuple[TallyKey, int], int]:
+        """Write what was noted since the last time, and give the units of each slot."""
+        rows = Rows()
+        ledger: Any = rows
+        assert self.run(self.journal.flush(ledger, at))
+        return {(row.key, row.slot): row.units for batch in rows.batches for row in batch.slots}
+
+
+STORES: dict[str, Callable[[], Store]] = {"memory": MemoryStore}
+"""Every kind of store, with which an empty one begins."""
+
+
+def take(store: Store, clock: ManualClock, *claims: Claim) -> Decision:
     """Reserve for one account."""
-    return counters.reserve("anna", claims, clock.now())
+    return store.reserve("anna", claims, clock.now())
 
 
-def taken(counters: Counters, clock: ManualClock, *claims: Claim) -> Receipt:
+def taken(store: Store, clock: ManualClock, *claims: Claim) -> Receipt:
     """Reserve for one account what surely fits."""
-    receipt = take(counters, clock, *claims)
-    assert isinstance(receipt, Receipt)
-    return receipt
+    return fits(take(store, clock, *claims))
+
+
+def fits(decision: Decision | None) -> Receipt:
+    """Give the receipt of what surely fits."""
+    assert isinstance(decision, Receipt)
+    return decision
 
 
 def refused(
-    counters: Counters, clock: ManualClock, *claims: Claim
+    store: Store, clock: ManualClock, *claims: Claim
 ) -> tuple[LimitTerms, int, float | None]:
-    """Reserve what surely does not fit; give the limit, what is used of it, and the wait."""
-    exceeded = take(counters, clock, *claims)
+    """Reserve what surely does not fit; give the limit, what is used of it, and the wait.
+
+    A store's time may be milliseconds.
+    """
+    exceeded = take(store, clock, *claims)
     assert isinstance(exceeded, Exceeded)
-    return exceeded.claim.limit, exceeded.used, exceeded.frees_in
+    frees_in = exceeded.frees_in
+    return exceeded.claim.limit, exceeded.used, None if frees_in is None else round(frees_in, 3)
 
 
-def used(counters: Counters, clock: ManualClock) -> dict[str, int]:
+def used(store: Store, clock: ManualClock) -> dict[str, int]:
     """Give what is used, limit by limit."""
-    return {reading.limit: reading.used for reading in counters.read("anna", clock.now())}
+    return {reading.limit: reading.used for reading in store.read("anna", clock.now())}
 
 
-def settled(counters: Counters, clock: ManualClock) -> dict[str, int]:
+def settled(store: Store, clock: ManualClock) -> dict[str, int]:
     """Give what is settled, or the highest level, limit by limit."""
-    return {reading.limit: reading.settled for reading in counters.read("anna", clock.now())}
+    return {reading.limit: reading.settled for reading in store.read("anna", clock.now())}

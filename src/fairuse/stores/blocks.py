@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 from fairuse.rules.blocks import EVERY_ACCOUNT, FORGIVEN_AFTER, Block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from fairuse.stores.journal import Journal
 
 
 class Blocks:
-    """Blocks by address bucket and account."""
+    """Blocks by address bucket and account; `tell` hears of those that are new here."""
 
     def __init__(self, journal: Journal) -> None:
         self._latest: dict[tuple[str, str], Block] = {}
         self._journal = journal
+        self.tell: Callable[[Block], None] | None = None
 
     def running(self, address: str, account: str, moment: float) -> Block | None:
         """Give the block of an account at an address that holds now."""
@@ -44,6 +45,14 @@ class Blocks:
         """Put a block in force from the next request on."""
         self._latest[block.address, block.account] = block
         self._journal.note_block(block)
+        if self.tell is not None:
+            self.tell(block)
+
+    def hear(self, block: Block) -> None:
+        """Put a block in force that another process decided on; the longer one holds."""
+        known = self._latest.get((block.address, block.account))
+        if known is None or block.ends_at > known.ends_at:
+            self._latest[block.address, block.account] = block
 
     def restore(self, blocks: Iterable[Block]) -> None:
         """Take up what the last process knew, oldest first (S15, A32)."""

@@ -1,7 +1,8 @@
 """The journal: what the requests changed, gathered in memory and written a few times a second.
 
-All writers share one transaction (group commit). A ledger that can't be written keeps nothing
-from being served: what is gathered stays in memory, merged, until a write succeeds (F-41).
+All writers share one transaction (group commit). A strict journal writes reserved units like
+settled ones, and a request waits until its own are written. A ledger that can't be written keeps
+nothing from being served: what is gathered stays in memory, merged, until a write succeeds (F-41).
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import math
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from fairuse.base.log import logger
+from fairuse.rules.meters import KINDS
 from fairuse.rules.tally import MOST
 from fairuse.stores.rows import (
     FOREVER,
@@ -32,13 +34,14 @@ if TYPE_CHECKING:
     from fairuse.base.clock import Clock
     from fairuse.base.instant import Instant
     from fairuse.rules.blocks import Block
-    from fairuse.rules.meters import Measure
     from fairuse.rules.tally import ScopeKey, Slot, Tally
     from fairuse.rules.terms import MeterTerms
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.rows import EventRow, ItemChange, ItemRow
 
 FLUSH_SECONDS = 0.2
+COMMIT_SECONDS = 1.0
+"""How long a request waits for its units to be written; then it is served all the same."""
 
 log = logger(__name__)
 
@@ -51,7 +54,7 @@ BreachKey = tuple[str, str, "ScopeKey", float]
 class _Changes:
     """What is gathered; all but `usage` may be written twice and is the same."""
 
-    slots: dict[Slot, tuple[Tally, Measure]] = field(default_factory=dict)
+    slots: dict[Slot, Tally] = field(default_factory=dict)
     members: dict[MemberRow, None] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     events: dict[EventKey, EventRow] = field(default_factory=dict)
@@ -84,10 +87,10 @@ class _Changes:
             self.usage + later.usage,
         )
 
-    def batch(self, at: Instant) -> Batch:
-        """Give them as rows."""
+    def batch(self, at: Instant, *, strict: bool) -> Batch:
+        """Give them as rows; a strict one has what is reserved in them, too."""
         return Batch(
-            [_row(slot, tally, measure, at) for slot, (tally, measure) in self.slots.items()],
+            [_row(slot, tally, at, strict=strict) for slot, tally in self.slots.items()],
             [*self.usage.items()],
             self.blocks,
             [*self.members],
@@ -97,10 +100,27 @@ class _Changes:
         )
 
 
+class SlotJournal(Protocol):
+    """Hears of what is counted."""
+
+    strict: bool
+    """Whether it is to hear of what is only reserved, too."""
+
+    def note_slot(self, tally: Tally, slot: Slot) -> None:
+        """Hear of the units of a slot."""
+        ...
+
+    def note_member(self, tally: Tally, slot: Slot, member: str) -> None:
+        """Hear of somebody who was told apart in a slot."""
+        ...
+
+
 class Journal:
     """Gathers changes and writes them to the ledger."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
+        self.strict = strict
+        self._commit: asyncio.Future[None] | None = None
         self._changes = _Changes()
         self._writing = _Changes()
         self._aged: dict[ItemKey, int] = {}
@@ -109,9 +129,14 @@ class Journal:
         self._failing = False
         self._stopped = False
 
-    def note_slot(self, tally: Tally, slot: Slot, measure: Measure = "requests") -> None:
-        """Have a slot's settled units written."""
-        self._changes.slots[slot] = tally, measure
+    @property
+    def failing(self) -> bool:
+        """Say whether the ledger could not be written the last time."""
+        return self._failing
+
+    def note_slot(self, tally: Tally, slot: Slot) -> None:
+        """Have a slot's units written."""
+        self._changes.slots[slot] = tally
 
     def note_member(self, tally: Tally, slot: Slot, member: str) -> None:
         """Have somebody who was told apart in a slot written."""
@@ -130,6 +155,11 @@ class Journal:
         self._changes.blocks.append(block)
         self._urgent.set()
 
+    @property
+    def blocks_waiting(self) -> bool:
+        """Say whether a block is in force that is not written yet."""
+        return bool(self._changes.blocks or self._writing.blocks)
+
     def note_event(self, event: EventRow) -> None:
         """Have a usage event remembered as counted."""
         self._changes.events[event.sender, event.source, event.id] = event
@@ -138,14 +168,17 @@ class Journal:
         """Have an item opened, aged or closed."""
         self._changes.items.append(item)
         if isinstance(item, ItemAged):
-            self.restore([item])
+            self._aged[_item(item)] = item.units
         elif isinstance(item, ItemClosed):
-            self._aged.pop((item.account, item.meter, item.item), None)
+            self._aged.pop(_item(item), None)
 
     def restore(self, aged: Iterable[ItemAged | ItemRow]) -> None:
-        """Take up the open items that have counted as finished already."""
-        for item in aged:
-            self._aged[item.account, item.meter, item.item] = item.units
+        """Take up the open items that have counted as finished already, as the ledger has them."""
+        unwritten = (*self._writing.items, *self._changes.items)
+        aging = [item for item in unwritten if isinstance(item, ItemAged)]
+        closed = {_item(item) for item in unwritten if isinstance(item, ItemClosed)}
+        known = {_item(item): item.units for item in (*aged, *aging)}
+        self._aged = {item: units for item, units in known.items() if item not in closed}
 
     def counted_already(
         self, account: str, closed: Iterable[tuple[MeterTerms, str]]
@@ -165,7 +198,7 @@ class Journal:
     def changing_items(self) -> set[ItemKey]:
         """Give the items that are opened or closed and not written yet."""
         changes = (*self._changes.items, *self._writing.items)
-        return {(item.account, item.meter, item.item) for item in changes}
+        return {_item(item) for item in changes}
 
     def note_breach(self, breach: BreachRow) -> None:
         """Have a breach written, or what is new about it."""
@@ -176,6 +209,17 @@ class Journal:
         """Say whether a usage event was counted and is still to be written."""
         key = (sender, source, event_id)
         return key in self._changes.events or key in self._writing.events
+
+    async def committed(self) -> None:
+        """Wait until all that was noted so far is written; not where the ledger is away (F-41)."""
+        if self._failing or self._stopped:
+            return
+        if self._commit is None:
+            self._commit = asyncio.get_running_loop().create_future()
+        self._urgent.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await asyncio.shield(self._commit)
 
     async def run(self, ledger: Ledger, clock: Clock) -> None:
         """Write what is gathered, again and again, and a last time once stopped or cancelled."""
@@ -202,13 +246,19 @@ class Journal:
         One at a time: whoever waits for a flush knows that all it noted before is written.
         """
         async with self._flushing:
-            return await self._flush(ledger, at)
+            commit, self._commit = self._commit, None
+            try:
+                return await self._flush(ledger, at)
+            finally:
+                if commit is not None:
+                    commit.set_result(None)
 
     async def _flush(self, ledger: Ledger, at: Instant) -> bool:
         if not self._changes:
             return True
         self._writing, self._changes = self._changes, _Changes()
-        writing = asyncio.create_task(ledger.write(self._writing.batch(at)))
+        batch = self._writing.batch(at, strict=self.strict)
+        writing = asyncio.create_task(ledger.write(batch))
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
@@ -238,14 +288,19 @@ class Journal:
         self._changes = self._writing.before(self._changes)
 
 
-def _row(slot: Slot, tally: Tally, measure: Measure, at: Instant) -> SlotRow:
-    ends_at = slot.ends + at.wall - tally.clock(at)
+def _item(item: ItemChange) -> ItemKey:
+    return item.account, item.meter, item.item
+
+
+def _row(slot: Slot, tally: Tally, at: Instant, *, strict: bool) -> SlotRow:
+    measure = tally.measure
+    ends_at = slot.ends + at.wall - at[tally.clock]
     level = tally.level if measure == "gauge" else None
     return SlotRow(
         tally.key,
         slot.key,
         FOREVER if math.isinf(ends_at) else ends_at,
-        slot.settled,
+        slot.settled + (slot.open if strict and KINDS[measure] == "flow" else 0),
         measure,
         level or 0,
     )

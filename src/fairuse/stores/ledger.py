@@ -15,6 +15,7 @@ from sqlalchemy import (
     delete,
     exists,
     insert,
+    literal,
     or_,
     select,
     tuple_,
@@ -39,12 +40,12 @@ from fairuse.stores.rows import (
     parse_scope,
     scope_text,
 )
-from fairuse.stores.statements import batch_statements, item_statement, same_item
+from fairuse.stores.statements import batch_statements, driver_sql, item_statement, same_item
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Exists
+    from sqlalchemy import ColumnElement, Connection, Exists
 
     from fairuse.stores.journal import EventKey
 
@@ -58,12 +59,15 @@ class Ledger(Database):
 
     async def write(self, batch: Batch) -> None:
         """Write a batch of the journal, whole or not at all. Raises LedgerError."""
-        async with self.transaction() as connection:
-            for statement, values in batch_statements(batch):
-                if values:
-                    await connection.execute(statement, values)
+
+        def work(connection: Connection) -> None:
+            for statement, rows in batch_statements(batch):
+                if rows:
+                    connection.exec_driver_sql(*driver_sql(statement, rows, self.dialect))
             for item in batch.items:
-                await connection.execute(item_statement(item))
+                connection.execute(item_statement(item))
+
+        await self.at_once(work)
 
     async def open_case(
         self, case: CaseRow, notice: NoticeRow, *, unless_open: bool = False
@@ -75,10 +79,16 @@ class Ledger(Database):
         table = schema.cases
         values = {**case._asdict(), "scope": scope_text(case.scope)}
         open_once = upsert(table).values(values).on_conflict_do_nothing()
-        same = [table.c[name] == values[name] for name in ("account", "rule", "scope", "state")]
+        if unless_open:
+            # In one statement: several processes may be about to open it.
+            same = [table.c[name] == values[name] for name in ("account", "rule", "scope", "state")]
+            row = select(*(literal(value, table.c[name].type) for name, value in values.items()))
+            open_once = (
+                upsert(table)
+                .from_select([*values], row.where(~exists().where(*same)))
+                .on_conflict_do_nothing()
+            )
         async with self.transaction() as connection:
-            if unless_open and await connection.scalar(select(table.c.id).where(*same)):
-                return False
             case_id = await connection.scalar(open_once.returning(table.c.id))
             if case_id is None:
                 return False

@@ -10,18 +10,53 @@ from fairuse.rules.counting import new_tally
 from fairuse.rules.levels import GaugeTally, LevelTally
 from fairuse.rules.members import MembersTally
 from fairuse.rules.tally import KEPT_SECONDS, RollingTally, Slot, Tally, TallyKey
-from fairuse.rules.windows import Always, Rolling, parse_window
-from fairuse.stores.protocol import Claim, Crossing, Exceeded, Hold, Outcome, Reading, Receipt
+from fairuse.rules.windows import Always, parse_window
+from fairuse.stores.claimed import (
+    accrued,
+    crossing_of,
+    exceeded,
+    over,
+    reading_of,
+    settled,
+    slot_of,
+)
+from fairuse.stores.protocol import Exceeded, Outcome, Reading, Receipt, longest
+from fairuse.stores.room import Room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from fairuse.base.instant import Instant
-    from fairuse.stores.journal import Journal
-    from fairuse.stores.protocol import Costs
+    from fairuse.rules.claims import Claim
+    from fairuse.stores.journal import SlotJournal
+    from fairuse.stores.protocol import Costs, Crossed, Decision
     from fairuse.stores.rows import MemberRow, SlotRow
 
 SWEEP_SECONDS = 60
+MOST_TALLIES = 1_000_000
+"""About 700 MB; whoever makes up names can't take more (F-44)."""
+
+
+class MemoryReceipt(Receipt):
+    """Units reserved in memory: beside each claim its tally, and the slot that holds them."""
+
+    __slots__ = ("slots", "tallies")
+
+    def __init__(self, claims: Sequence[Claim], tallies: list[Tally], slots: list[Slot]) -> None:
+        self.claims = claims
+        self.tallies = tallies
+        self.slots = slots
+        self.open = True
+
+    @property
+    def holds(self) -> Iterator[tuple[Claim, Tally, Slot]]:
+        """Give each claim with its tally and its slot."""
+        return zip(self.claims, self.tallies, self.slots, strict=True)
+
+    def standings(self, at: Instant) -> Iterator[tuple[Claim, int, float]]:
+        """Give each claim, what is used of its limit, and in how many seconds nothing would be."""
+        for claim, tally, slot in self.holds:
+            yield claim, tally.used, slot.ends - at[tally.clock]
 
 
 class MemoryCounters:
@@ -31,86 +66,110 @@ class MemoryCounters:
     looked at again only then.
     """
 
-    def __init__(self, journal: Journal) -> None:
-        self._accounts: dict[str, dict[tuple[object, ...], Tally]] = {}
-        self._due: defaultdict[int, list[Tally]] = defaultdict(list)
+    def __init__(self, journal: SlotJournal, crossed: Crossed, most: int = MOST_TALLIES) -> None:
+        self._accounts: dict[str, dict[TallyKey, Tally]] = {}
+        self._due: defaultdict[int, set[Tally]] = defaultdict(set)
         self._journal = journal
+        self._crossed = crossed
+        self.room = Room(most, self._forget)
 
-    def reserve(self, account: str, claims: Iterable[Claim], at: Instant) -> Receipt | Exceeded:
+    @property
+    def away(self) -> str:
+        """Say nothing: this store is always there."""
+        return ""
+
+    def try_reserve(self, account: str, claims: Sequence[Claim], at: Instant) -> Decision:
         """Reserve on all claims or on none."""
-        pairs = []
-        over: list[Exceeded] = []
         for claim in claims:
-            tally = self._tally(account, claim, at)
-            if claim.limit.hard and claim.refusable and _over(claim, tally):
-                over.append(_exceeded(claim, tally, at))
-            pairs.append((claim, tally))
-        if over:
-            longest = max(over, key=_wait)
-            return longest._replace(
-                others=tuple(each.claim for each in over if each is not longest)
-            )
-        return Receipt([self._hold(claim, tally, at) for claim, tally in pairs])
+            tally: Tally | None = claim.counter
+            if tally is None or at[tally.clock] >= tally.turns_at:
+                tally = self._turned(account, claim, at)
+            if claim.hard and tally.used + claim.cost > claim.amount and over(claim, tally):
+                return self._exceeded(account, claims, at)
+        tallies, slots = [], []
+        for claim in claims:
+            tally = claim.counter
+            if not tally.remembered:
+                self._remember(tally)
+            tally.held += 1
+            tally.touched = True
+            tallies.append(tally)
+            slots.append(tally.take(claim.cost, at, claim.span, claim.member))
+            if not tally.remembered:
+                tally.turns_at = -math.inf  # there was no room: the next one looks again
+        receipt = MemoryReceipt(claims, tallies, slots)
+        if self._journal.strict:
+            for claim, tally, slot in receipt.holds:
+                if claim.flow and tally.remembered:
+                    self._journal.note_slot(tally, slot)
+        return receipt
 
-    def settle(
-        self, receipt: Receipt, outcome: Outcome, costs: Costs, at: Instant
-    ) -> list[Crossing]:
+    async def reserve(self, account: str, claims: Sequence[Claim], at: Instant) -> Decision:
+        """Reserve on all claims or on none: nobody has to be asked."""
+        return self.try_reserve(account, claims, at)
+
+    def settle(self, receipt: Receipt, outcome: Outcome, costs: Costs, at: Instant) -> None:
         """Close a receipt, once."""
         if not receipt.open:
-            return []
+            return
         receipt.open = False
-        crossings = []
-        for claim, tally, held in receipt.holds:
-            limit = claim.limit
+        accepted = outcome is Outcome.ACCEPTED
+        note_slot = self._journal.note_slot
+        for claim, tally, slot in receipt.holds:  # type: ignore[attr-defined]
             tally.held -= 1
+            if accepted and claim.plain and tally.kept and claim.limit.meter not in costs:
+                # The way of almost every request; the one below comes to the same.
+                slot.open -= claim.cost
+                slot.settled += claim.cost
+                note_slot(tally, slot)
+                continue
+            limit = claim.limit
             if limit.whatever_the_answer or outcome.counts(hard=limit.hard):
                 actual = costs.get(limit.meter, claim.cost)
-                slot = _settled(claim, tally, held, actual, at)
-                self._counted(claim, tally, slot, at)
-                if crossing := _crossing(claim, tally, slot, at):
-                    crossings.append(crossing)
+                latest = settled(claim, tally, slot, actual, at)
+                self._counted(claim, tally, latest, at)
             else:
-                tally.settle(held, claim.cost, None, claim.member)
-                if tally.used == 0 and not tally.kept and not tally.held:
-                    self._forget(tally)
-        return crossings
+                self._give_back(claim, tally, slot)
 
-    def accrue(self, receipt: Receipt, costs: Mapping[str, int], at: Instant) -> list[Crossing]:
+    def accrue(self, receipt: Receipt, costs: Mapping[str, int], at: Instant) -> None:
         """Count units of a receipt that stays open, in the windows of this moment."""
-        crossings: list[Crossing] = []
-        if not receipt.open:
-            return crossings
-        for index, hold in enumerate(receipt.holds):
-            units = costs.get(hold.claim.limit.meter, 0)
+        if not receipt.open or not isinstance(receipt, MemoryReceipt):
+            return
+        receipt.claims = claims = [*receipt.claims]  # those of the request alone from here on
+        for index, (claim, tally, held) in enumerate(receipt.holds):
+            units = costs.get(claim.limit.meter, 0)
             if units:
-                receipt.holds[index] = claim, tally, slot = _accrued(hold, units, at)
-                self._counted(claim, tally, slot, at)
-                if crossing := _crossing(claim, tally, slot, at):
-                    crossings.append(crossing)
-        return crossings
+                now, slot = accrued(claim, tally, held, units, at)
+                claims[index], receipt.slots[index] = now, slot
+                if self._journal.strict and tally.remembered:
+                    self._journal.note_slot(tally, held)  # it was written with what it held
+                self._counted(now, tally, slot, at)
 
-    def record(self, account: str, claim: Claim, moment: float, at: Instant) -> Crossing | None:
+    def record(self, account: str, claim: Claim, moment: float, at: Instant) -> None:
         """Count what was used at an earlier moment."""
         tally = self._tally(account, claim, at)
         slot = tally.slot_at(moment, at, claim.span)
         if slot is None:
-            return None
-        self._remember(tally)
+            return
+        if not tally.remembered:
+            self._remember(tally)
         if isinstance(tally, GaugeTally):
             tally.tell(slot, claim.cost, moment)
         else:
             tally.settle(slot, 0, claim.cost, claim.member)
         self._counted(claim, tally, slot, at)
-        return _crossing(claim, tally, slot, at)
 
-    def read(self, account: str, at: Instant) -> list[Reading]:
+    async def read(self, account: str, at: Instant) -> list[Reading]:
         """Give what the account has used."""
         readings = []
         for tally in self._accounts.get(account, {}).values():
             tally.expire(at)
             if tally.live:
-                readings.append(_reading(tally, at))
+                readings.append(reading_of(tally, at))
         return readings
+
+    async def flush(self) -> None:
+        """Wait for nothing: this is the store."""
 
     def needs(self, account: str, claim: Claim, at: Instant) -> int:
         """Say how many units a claim would add: a member that is known adds none."""
@@ -119,7 +178,7 @@ class MemoryCounters:
 
     def __len__(self) -> int:
         """Count the tallies that are remembered."""
-        return sum(map(len, self._accounts.values()))
+        return self.room.taken
 
     def sweep(self, at: Instant) -> None:
         """Forget the tallies whose windows are over."""
@@ -139,7 +198,7 @@ class MemoryCounters:
         slots: dict[tuple[TallyKey, int], tuple[Tally, Slot]] = {}
         for row in rows:
             tally = self._restored(row)
-            slot = _slot(row, tally, at)
+            slot = slot_of(row, tally, at)
             tally.slots.append(slot)
             slots[row.key, row.slot] = tally, slot
             if isinstance(tally, LevelTally):
@@ -156,47 +215,77 @@ class MemoryCounters:
             self._keep(tally, at)
 
     def _restored(self, row: SlotRow) -> Tally:
-        tallies = self._accounts.setdefault(row.key.account, {})
-        name = (row.key.limit, row.key.window, row.key.scope)
-        tally = tallies.get(name)
+        tally = self._accounts.get(row.key.account, {}).get(row.key)
         if tally is None:
-            window = parse_window(row.key.window)
-            tally = tallies[name] = new_tally(row.key, row.measure, window, KEPT_SECONDS)
+            tally = new_tally(row.key, row.measure, parse_window(row.key.window), KEPT_SECONDS)
+            self._remember(tally)
+        return tally
+
+    def _exceeded(self, account: str, claims: Sequence[Claim], at: Instant) -> Exceeded:
+        """Give of all claims that do not fit the one that takes longest."""
+        found = []
+        for claim in claims:
+            tally: Tally = claim.counter or self._tally(account, claim, at)
+            if claim.hard and over(claim, tally):
+                found.append(exceeded(claim, tally, at))
+        return longest(found)
+
+    def _turned(self, account: str, claim: Claim, at: Instant) -> Tally:
+        """Give the tally of a claim, as it is now."""
+        tally: Tally | None = claim.counter
+        if tally is None or not tally.remembered:
+            tally = claim.counter = self._tally(account, claim, at)
+        else:
+            tally.expire(at)
         return tally
 
     def _tally(self, account: str, claim: Claim, at: Instant) -> Tally:
         limit = claim.limit
-        tallies = self._accounts.get(account)
-        if tallies is None:
-            tallies = self._accounts[account] = {}
-        tally = tallies.get((limit.name, limit.window_text, claim.scope))
-        if tally is not None:
-            tally.expire(at)
-            return tally
         key = TallyKey(account, limit.name, limit.window_text, claim.scope)
-        return new_tally(key, limit.measure, limit.window, KEPT_SECONDS)
-
-    def _hold(self, claim: Claim, tally: Tally, at: Instant) -> Hold:
-        if not tally.slots:
-            self._remember(tally)
-        tally.held += 1
-        return Hold(claim, tally, tally.take(claim.cost, at, claim.span, claim.member))
+        tallies = self._accounts.get(account)
+        tally = tallies.get(key) if tallies is not None else None
+        if tally is None:
+            tally = new_tally(key, limit.measure, limit.window, KEPT_SECONDS)
+        else:
+            tally.expire(at)
+        tally.amount = claim.amount
+        return tally
 
     def _remember(self, tally: Tally) -> None:
-        _, *name = tally.key
-        self._accounts[tally.key.account][tuple(name)] = tally
+        if not self.room.make():
+            return
+        tallies = self._accounts.get(tally.key.account)
+        if tallies is None:
+            tallies = self._accounts[tally.key.account] = {}
+        if tally.key in tallies:
+            return  # another took its place while there was no room for this one
+        tallies[tally.key] = tally
+        tally.remembered = True
+        self.room.take(tally)
 
     def _counted(self, claim: Claim, tally: Tally, slot: Slot, at: Instant) -> None:
-        """Have what was settled kept."""
-        self._keep(tally, at)
+        """Have what was settled kept, and tell of a soft limit that was gone over."""
+        if not tally.remembered:
+            return  # there was no room for it
+        if not tally.kept:
+            self._keep(tally, at)
         limit = claim.limit
-        if limit.measure == "in flight" and isinstance(limit.window, Always):
-            return  # what is under way at a crash is over with it
-        self._journal.note_slot(tally, slot, limit.measure)
-        if limit.kind == "level" and tally.slots[-1] is not slot:
-            self._journal.note_slot(tally, tally.slots[-1], limit.measure)  # it has the level
-        if slot.seen is not None and claim.member in slot.seen:
-            self._journal.note_member(tally, slot, claim.member)
+        if limit.measure != "in flight" or not isinstance(limit.window, Always):
+            # What is under way at a crash is over with it; the rest is written.
+            self._journal.note_slot(tally, slot)
+            if limit.kind == "level" and tally.slots[-1] is not slot:
+                self._journal.note_slot(tally, tally.slots[-1])  # it has the level
+            if slot.seen is not None and claim.member in slot.seen:
+                self._journal.note_member(tally, slot, claim.member)
+        if not limit.hard and tally.crosses(slot, claim.amount):
+            self._crossed(crossing_of(claim, tally, slot, at))
+
+    def _give_back(self, claim: Claim, tally: Tally, slot: Slot) -> None:
+        tally.settle(slot, claim.cost, None, claim.member)
+        if self._journal.strict and claim.limit.kind == "flow" and tally.remembered:
+            self._journal.note_slot(tally, slot)
+        if tally.used == 0 and not tally.kept and not tally.held:
+            self._forget(tally)
 
     def _keep(self, tally: Tally, at: Instant) -> None:
         if not tally.kept:
@@ -207,101 +296,19 @@ class MemoryCounters:
         seconds = tally.forgotten_in(at)
         if math.isinf(seconds):
             seconds = 86_400.0
-        self._due[int((at.monotonic + seconds) // SWEEP_SECONDS) + 1].append(tally)
+        tally.due = int((at.monotonic + seconds) // SWEEP_SECONDS) + 1
+        self._due[tally.due].add(tally)
 
     def _forget(self, tally: Tally) -> None:
-        _, *name = tally.key
-        tallies = self._accounts.get(tally.key.account, {})
-        if tallies.get(tuple(name)) is tally:
-            del tallies[tuple(name)]
+        if tally.remembered:
+            account = tally.key.account
+            tallies = self._accounts[account]
+            del tallies[tally.key]
+            if not tallies:
+                del self._accounts[account]
+            tally.remembered = False
+            tally.turns_at = -math.inf
+            if tally.due in self._due:
+                self._due[tally.due].discard(tally)
+            self.room.leave()
         tally.kept = False
-
-
-def _over(claim: Claim, tally: Tally) -> bool:
-    """Say whether the units do not fit.
-
-    A job larger than the limit of a short window is let in while the window is empty, and all
-    that comes after it waits; otherwise it could never be done.
-    """
-    if tally.fits(claim.cost, claim.amount, claim.member):
-        return False
-    alone = tally.used == 0 and claim.amount > 0 and isinstance(claim.limit.window, Rolling)
-    return not alone
-
-
-def _accrued(hold: Hold, units: int, at: Instant) -> Hold:
-    """Count units now, and give what is held from here on: nothing, in the window of now."""
-    claim, tally, before = hold
-    span = claim.limit.span(at.wall)
-    tally.expire(at)
-    tally.settle(before, claim.cost, None, claim.member)
-    slot = tally.current(at, span)
-    tally.settle(slot, 0, units, claim.member)
-    return Hold(claim._replace(cost=0, span=span), tally, slot)
-
-
-def _settled(claim: Claim, tally: Tally, slot: Slot, actual: int | None, at: Instant) -> Slot:
-    """Settle units, and give the slot that has the last of them.
-
-    What was reserved is of the moment it was; what a request came to beyond that is of the moment
-    it is known, where a rolling window is over meanwhile. Otherwise being slow would be a way
-    around the limit.
-    """
-    beyond = 0 if actual is None else actual - claim.cost
-    if beyond <= 0 or not isinstance(tally, RollingTally) or at.monotonic < slot.ends:
-        tally.settle(slot, claim.cost, actual, claim.member)
-        return slot
-    tally.expire(at)
-    tally.settle(slot, claim.cost, claim.cost, claim.member)
-    latest = tally.current(at, None)
-    tally.settle(latest, 0, beyond, claim.member)
-    return latest
-
-
-def _exceeded(claim: Claim, tally: Tally, at: Instant) -> Exceeded:
-    larger_than_all = claim.cost > claim.amount
-    if larger_than_all and (claim.amount == 0 or not isinstance(claim.limit.window, Rolling)):
-        return Exceeded(claim, tally.used, None)
-    over = tally.used if larger_than_all else tally.used + claim.cost - claim.amount
-    return Exceeded(claim, tally.used, tally.frees_in(over, at))
-
-
-def _wait(exceeded: Exceeded) -> float:
-    """Give how long it takes: until the longest is over, all are."""
-    return math.inf if exceeded.frees_in is None else exceeded.frees_in
-
-
-def _slot(row: SlotRow, tally: Tally, at: Instant) -> Slot:
-    if not isinstance(tally, RollingTally):
-        endless = isinstance(parse_window(row.key.window), Always)
-        return Slot(row.slot, row.slot / 1_000, math.inf if endless else row.ends_at, row.units)
-    left = min(row.ends_at - at.wall, tally.seconds)
-    return Slot(row.slot, at.monotonic + left - tally.seconds, at.monotonic + left, row.units)
-
-
-def _reading(tally: Tally, at: Instant) -> Reading:
-    latest = tally.slots[-1]
-    return Reading(
-        limit=tally.key.limit,
-        window=tally.key.window,
-        scope=tally.key.scope,
-        settled=tally.used if latest.over else tally.reading(latest),
-        used=tally.used,
-        starts_at=tally.opened_at,
-        ends_at=at.wall + tally.resets_in(at),
-    )
-
-
-def _crossing(claim: Claim, tally: Tally, slot: Slot, at: Instant) -> Crossing | None:
-    """Give what there is to tell, where a soft limit was gone over."""
-    if claim.limit.hard or not tally.crosses(slot, claim.amount):
-        return None
-    return Crossing(
-        account=tally.key.account,
-        limit=claim.limit,
-        scope=claim.scope,
-        amount=claim.amount,
-        reading=tally.reading(slot),
-        starts_at=slot.key / 1_000,
-        ends_at=at.wall + slot.ends - tally.clock(at),
-    )

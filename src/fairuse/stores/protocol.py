@@ -1,65 +1,38 @@
 """The promises of every counter store.
 
-Called by the stages on the event loop, by `decide` once and by `settle` once per request. The
-store is told what time it is; it never reads a clock.
+Called by the stages on the event loop: `try_reserve` once per request, `reserve` only where that
+could not say, and `settle` once. What a store has to wait for it waits for by itself; a request
+waits in `reserve` alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from fairuse.rules.windows import Rolling
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator, Sequence
 
     from fairuse.base.instant import Instant
-    from fairuse.rules.tally import ScopeKey, Slot, Tally
+    from fairuse.rules.claims import Claim
+    from fairuse.rules.tally import ScopeKey
     from fairuse.rules.terms import LimitTerms
-    from fairuse.rules.windows import Span
-
-
-class Claim(NamedTuple):
-    """What one request asks of one limit: `cost` units (>= 0) within `amount`.
-
-    `span` is the calendar window of this moment, and None for other windows; `member` is who is
-    told apart. What only lowers a level is never refused.
-    """
-
-    limit: LimitTerms
-    scope: ScopeKey
-    amount: int
-    cost: int
-    span: Span | None
-    member: str = ""
-    refusable: bool = True
-
-    @property
-    def window_seconds(self) -> int:
-        """Give the length of the window; 0 where there is none."""
-        if self.span is not None:
-            return self.span.end - self.span.start
-        return self.limit.window.seconds if isinstance(self.limit.window, Rolling) else 0
-
-
-class Hold(NamedTuple):
-    """Units reserved on one limit."""
-
-    claim: Claim
-    tally: Tally
-    slot: Slot
 
 
 class Receipt:
     """Units reserved on every limit of a request, until they are settled once."""
 
-    __slots__ = ("holds", "open")
+    __slots__ = ("claims", "open")
 
-    def __init__(self, holds: list[Hold]) -> None:
-        self.holds = holds
+    def __init__(self, claims: Sequence[Claim]) -> None:
+        self.claims = claims
         self.open = True
+
+    def standings(self, at: Instant) -> Iterator[tuple[Claim, int, float]]:
+        """Give each claim, what is used of its limit, and in how many seconds nothing would be."""
+        raise NotImplementedError
 
 
 class Exceeded(NamedTuple):
@@ -73,6 +46,21 @@ class Exceeded(NamedTuple):
     used: int
     frees_in: float | None
     others: tuple[Claim, ...] = ()
+
+
+def longest(exceeded: Sequence[Exceeded]) -> Exceeded:
+    """Give of several the one that takes longest: until it is over, all are."""
+    found = max(exceeded, key=lambda each: math.inf if each.frees_in is None else each.frees_in)
+    return found._replace(others=tuple(each.claim for each in exceeded if each is not found))
+
+
+class StoreAway(NamedTuple):
+    """Nothing was reserved: the store can't be asked, and `claim` may not be decided without it."""
+
+    claim: Claim
+
+
+Decision = Receipt | Exceeded | StoreAway
 
 
 class Crossing(NamedTuple):
@@ -126,33 +114,42 @@ class Outcome(Enum):
 Costs = Mapping[str, int | None]
 """Units by meter."""
 
+Crossed = Callable[[Crossing], None]
+"""Hears of soft limits that were gone over: of a calendar window once, of a rolling one always."""
+
 
 class Counters(Protocol):
     """Counts units. Every implementation keeps the same promises."""
 
-    def reserve(self, account: str, claims: Iterable[Claim], at: Instant) -> Receipt | Exceeded:
-        """Reserve on all claims or on none (F-25); a refused request burns nothing (F-24).
+    @property
+    def away(self) -> str:
+        """Say why the store can't be asked at the moment; "" where it can."""
+        ...
 
-        Hard limits refuse, soft ones never do (P4).
+    def try_reserve(self, account: str, claims: Sequence[Claim], at: Instant) -> Decision | None:
+        """Reserve without waiting on all claims or on none (F-25); None where it has to be asked.
+
+        A refused request burns nothing (F-24). Hard limits refuse, soft ones never do (P4).
         """
         ...
 
-    def settle(
-        self, receipt: Receipt, outcome: Outcome, costs: Costs, at: Instant
-    ) -> list[Crossing]:
+    async def reserve(self, account: str, claims: Sequence[Claim], at: Instant) -> Decision:
+        """Reserve in the same way, and wait for the answer, for a bounded time (F-37)."""
+        ...
+
+    def settle(self, receipt: Receipt, outcome: Outcome, costs: Costs, at: Instant) -> None:
         """Close a receipt: the units count, or are given back. A second time does nothing (F-26).
 
         `costs` says what the meters really came to, where that is not what was reserved; None
-        where nobody told. Gives the soft limits that this receipt took over their amount: of a
-        calendar window once, of a rolling one each time.
+        where nobody told.
         """
         ...
 
-    def accrue(self, receipt: Receipt, costs: Mapping[str, int], at: Instant) -> list[Crossing]:
+    def accrue(self, receipt: Receipt, costs: Mapping[str, int], at: Instant) -> None:
         """Count units of a receipt that stays open, such as the seconds of a long stream (B08)."""
         ...
 
-    def record(self, account: str, claim: Claim, moment: float, at: Instant) -> Crossing | None:
+    def record(self, account: str, claim: Claim, moment: float, at: Instant) -> None:
         """Count what was used at an earlier moment; facts are never refused (S16).
 
         `claim.cost` are the units, the level, or 1 for a member; `claim.span` the window of the
@@ -160,6 +157,17 @@ class Counters(Protocol):
         """
         ...
 
-    def read(self, account: str, at: Instant) -> list[Reading]:
-        """Give what the account has used, limit by limit and scope by scope."""
+    async def read(self, account: str, at: Instant) -> list[Reading]:
+        """Give what the account has used, limit by limit and scope by scope.
+
+        Raises StoreError where nobody knows.
+        """
+        ...
+
+    async def flush(self) -> None:
+        """Wait until the store has all that was counted so far. Raises StoreError."""
+        ...
+
+    def sweep(self, at: Instant) -> None:
+        """Forget what is over; called again and again, at least once a minute."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.rules.blocks import Block
@@ -144,6 +145,7 @@ class NoticeRow(NamedTuple):
     body: str
 
 
+@lru_cache(maxsize=65_536)
 def scope_text(scope: ScopeKey) -> str:
     """Write a scope as the ledger keeps it."""
     return json.dumps(scope, separators=(",", ":"))

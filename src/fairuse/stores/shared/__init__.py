@@ -1,0 +1,1 @@
+"""Counters that several processes share, in Redis or Valkey."""
