@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -331,6 +332,7 @@ class Process:
     url: str
     process: subprocess.Popen[str]
     log: Path
+    heard: str = ""
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and give the exit code."""
@@ -340,6 +342,11 @@ class Process:
     def requests(self) -> list[dict[str, Any]]:
         """Read the request log."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def unmeasured() -> dict[str, str]:
+    """Give an environment without coverage, for processes that are started many times."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
 
 
 @contextmanager
@@ -360,7 +367,7 @@ def serving(config: Path) -> Iterator[Process]:
                     break
             else:
                 raise AssertionError("".join(heard))
-            yield Process(line.split()[3].rstrip(","), process, log)
+            yield Process(line.split()[3].rstrip(","), process, log, "".join(heard))
         finally:
             process.kill()
             process.communicate()

@@ -18,8 +18,6 @@ from fairuse.stores.history import breaches_since, unjudged
 from fairuse.stores.rows import FOREVER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from fairuse.base.clock import Clock
     from fairuse.base.instant import Instant
     from fairuse.rules.terms import Terms
@@ -67,9 +65,10 @@ class Followups:
         """Count what is still to be told."""
         return self._queue.qsize()
 
-    def crossed(self, crossings: Iterable[Crossing], terms: Terms) -> None:
-        """Have it told that soft limits were gone over, each once."""
-        for crossing in crossings:
+    def crossed(self, crossing: Crossing) -> None:
+        """Have it told that a soft limit was gone over, once."""
+        terms = self._configuration.current.accounts.get(crossing.account)
+        if terms is not None:
             self._put(crossing.account, self._breaches.crossed(crossing, terms, self._clock.now()))
 
     def refused(self, account: str, exceeded: Exceeded, terms: Terms, at: Instant) -> None:

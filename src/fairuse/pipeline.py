@@ -12,19 +12,21 @@ from datetime import UTC
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from fairuse.base import metrics
 from fairuse.base.errors import UpstreamError
 from fairuse.base.keys import new_request_id
 from fairuse.base.log import RequestLine, cut, logger
 from fairuse.base.texts import preferred
+from fairuse.base.wire import json_bytes
 from fairuse.rules.exchange import Exchange
 from fairuse.rules.refusal import EVENTS_PATH, Reader, Refusal
 from fairuse.stages.admit import admit
 from fairuse.stages.answer import Answer
-from fairuse.stages.decide import block_repeated, decide, hard_limits, refusal_of
+from fairuse.stages.decide import block_repeated, decide, limit_headers, refusal_of
 from fairuse.stages.identify import blocked_here, identify, identify_sender
-from fairuse.stages.meter import meter, movements, read_ahead
+from fairuse.stages.meter import Plan, Plans, meter, read_ahead
 from fairuse.stages.settle import lasts, settle, settle_so_far
-from fairuse.stores.protocol import Receipt
+from fairuse.stores.protocol import Exceeded, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,10 +35,10 @@ if TYPE_CHECKING:
 
     from fairuse.base.clock import Clock
     from fairuse.base.log import AccessLog
+    from fairuse.base.wire import Headers
     from fairuse.followups import Followups
     from fairuse.rules.config import Config, Sender
     from fairuse.rules.exchange import Subject
-    from fairuse.rules.headers import HardLimit
     from fairuse.stages.forward import Forward
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.callers import RecentEvents
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from fairuse.stores.protocol import Counters
 
 HEALTH_PATH = "/fairuse/health"
+READY_PATH = "/fairuse/ready"
 POLICY_VIOLATION = 1008
 """The WebSocket close code (RFC 6455 section 7.4.1); before the handshake it becomes a 403."""
 SWITCHING_PROTOCOLS = 101
@@ -57,6 +60,19 @@ class Page(Protocol):
 
     async def __call__(self, subject: Subject, answer: Answer) -> None:
         """Answer a request."""
+        ...
+
+
+class Vitals(Protocol):
+    """Says how the service is."""
+
+    @property
+    def ready(self) -> bool:
+        """Say whether requests should come here."""
+        ...
+
+    def report(self) -> dict[str, str]:
+        """Give the state of each part in a word."""
         ...
 
 
@@ -84,8 +100,10 @@ class Pipeline:
     followups: Followups
     forward: Forward
     access_log: AccessLog
+    vitals: Vitals
     pages: Mapping[str, Page] = field(default_factory=dict)
     events: Events | None = None
+    plans: Plans = field(default_factory=Plans)
     lasting: dict[Exchange, tuple[Subject, Receipt]] = field(default_factory=dict)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,10 +113,13 @@ class Pipeline:
         answer = Answer(exchange, send, dated=self.forward.dates_answers)
         try:
             refusal = await self._way(exchange, config, receive, answer)
+            metrics.requests("served" if refusal is None else refusal.kind).inc()
             if refusal is not None:
+                await self._kept()
                 await answer.refuse(refusal, _reader(exchange, config), receive)
         except UpstreamError as error:
             exchange.fault = error.kind
+            metrics.requests(error.kind).inc()
             log.warning("upstream.failed", request_id=exchange.request_id, reason=str(error))
             # Once the head is out only an aborted connection can tell the client (HTTP-13): the
             # server aborts it when the response stays incomplete.
@@ -106,15 +127,25 @@ class Pipeline:
                 refusal = Refusal(error.kind, "upstream")
                 await answer.refuse(refusal, _reader(exchange, config), receive)
         finally:
-            seconds = self.clock.now().monotonic - exchange.at.monotonic
+            self._log(exchange)
+
+    async def _kept(self) -> None:
+        """Have a block written before anybody is told of it: it is to hold after a crash (P6)."""
+        if self.journal.blocks_waiting:
+            await self.journal.committed()
+
+    def _log(self, exchange: Exchange) -> None:
+        if self.access_log.wanted:
+            seconds = self.clock.now().monotonic - exchange.began
             self.access_log.record(_line(exchange, seconds))
 
     async def _way(
         self, exchange: Exchange, config: Config, receive: Receive, answer: Answer
     ) -> Refusal | None:
         """Go the way of a request; gives the refusal where it ends early."""
-        if exchange.path == HEALTH_PATH:
-            await answer.whole(200, [_JSON], b'{"status": "ok"}')
+        if exchange.path in (HEALTH_PATH, READY_PATH):
+            status = 200 if exchange.path == HEALTH_PATH or self.vitals.ready else 503
+            await answer.whole(status, [_JSON], json_bytes({**self.vitals.report()}))
             return None
         if refusal := admit(exchange, config, self.blocks):
             return refusal
@@ -127,6 +158,7 @@ class Pipeline:
         if isinstance(subject, Refusal):
             return subject
         if page := self.pages.get(exchange.path):
+            await self._kept()
             await page(subject, answer)
             return None
         return await self._metered_way(exchange, subject, config, receive, answer)
@@ -142,17 +174,20 @@ class Pipeline:
         """Go on with an account's request."""
         if refusal := blocked_here(exchange, subject, config, self.blocks):
             return refusal
-        if movements(exchange, subject):
+        plan = self.plans.of(exchange, subject)
+        if plan.reads:
             read = await read_ahead(exchange, subject, receive)
             if isinstance(read, Refusal):
                 return read
             receive = read
-        receipt, limits = self._whether(exchange, subject, config)
-        answer.announce(limits)
+            exchange.at = self.clock.now()  # reading it may have taken long
+        receipt, answer.limits = await self._whether(exchange, subject, plan, config)
         if isinstance(receipt, Refusal):
             return receipt
         answer.before_end = partial(self._settle, exchange, subject, receipt)
         try:
+            if self.journal.strict and receipt.claims:
+                await self.journal.committed()
             await self.forward(exchange, config, _counted(exchange, receive), answer)
         finally:
             answer.before_end()
@@ -169,8 +204,7 @@ class Pipeline:
                 exchange.status, exchange.rule = refusal.status, refusal.rule
                 await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         finally:
-            seconds = self.clock.now().monotonic - exchange.at.monotonic
-            self.access_log.record(_line(exchange, seconds))
+            self._log(exchange)
 
     async def _websocket_way(
         self, exchange: Exchange, config: Config, receive: Receive, send: Send
@@ -182,8 +216,8 @@ class Pipeline:
             return subject
         if refusal := blocked_here(exchange, subject, config, self.blocks):
             return refusal
-        movements(exchange, subject)
-        receipt, _ = self._whether(exchange, subject, config)
+        plan = self.plans.of(exchange, subject)
+        receipt, _ = await self._whether(exchange, subject, plan, config)
         if isinstance(receipt, Refusal):
             return receipt
 
@@ -194,51 +228,58 @@ class Pipeline:
             await send(message)
 
         try:
+            if self.journal.strict and receipt.claims:
+                await self.journal.committed()
             await self.forward(exchange, config, _counted(exchange, receive), send_counted)
         finally:
             self._settle(exchange, subject, receipt)
         return None
 
-    def _whether(
-        self, exchange: Exchange, subject: Subject, config: Config
-    ) -> tuple[Receipt | Refusal, list[HardLimit]]:
-        """Meter and decide."""
-        claims = meter(exchange, subject)
+    async def _whether(
+        self, exchange: Exchange, subject: Subject, plan: Plan, config: Config
+    ) -> tuple[Receipt | Refusal, Headers]:
+        """Meter and decide; with the verdict comes what to tell of the limits."""
+        claims = meter(exchange, subject, plan)
         if isinstance(claims, Refusal):
             return claims, []
-        decision = decide(subject, claims, self.counters, exchange.at)
-        limits = hard_limits(decision, exchange.at)
+        decision = await decide(subject, claims, self.counters, exchange.at)
+        limits = limit_headers(claims, decision, exchange.at)
+        if self.counters.away:
+            limits = [*limits, _DEGRADED]
         if isinstance(decision, Receipt):
-            if any(not move.meter.simple and lasts(move) for move in exchange.moves):
+            if not plan.simple and any(lasts(move) for move in exchange.moves):
                 self.lasting[exchange] = subject, decision
             return decision, limits
+        if isinstance(decision, Exceeded):
+            self._refused(decision, exchange, subject, config)
+        return refusal_of(decision, exchange.at), limits
+
+    def _refused(
+        self, decision: Exceeded, exchange: Exchange, subject: Subject, config: Config
+    ) -> None:
+        """Note what follows from a limit that refused."""
         block = block_repeated(decision, exchange, subject, config, self.blocks, self.refusals)
         if block is not None:
             self.followups.blocked(subject.account, block)
         self.followups.refused(subject.account, decision, subject.terms, exchange.at)
-        return refusal_of(decision, exchange.at), limits
 
     def _settle(self, exchange: Exchange, subject: Subject, receipt: Receipt) -> None:
         """Settle, once."""
         if not receipt.open:
             return
         self.lasting.pop(exchange, None)
-        at = self.clock.now()
-        self.followups.crossed(
-            settle(exchange, subject, receipt, self.counters, self.journal, at), subject.terms
-        )
+        settle(exchange, subject, receipt, self.counters, self.journal, self.clock.now())
 
     def settle_lasting(self) -> None:
         """Count what long requests have come to so far; nobody has to wait for their end."""
         at = self.clock.now()
         for exchange, (subject, receipt) in self.lasting.items():
-            self.followups.crossed(
-                settle_so_far(exchange, subject, receipt, self.counters, self.journal, at),
-                subject.terms,
-            )
+            settle_so_far(exchange, subject, receipt, self.counters, self.journal, at)
 
 
 _JSON = (b"content-type", b"application/json")
+_DEGRADED = (b"fairuse-degraded", b"counters")
+"""Says that the limits were decided without the store that knows what other nodes counted."""
 
 
 def _counted(exchange: Exchange, receive: Receive) -> Receive:

@@ -1,4 +1,4 @@
-"""The reference knows every key, and the promises name tests that exist."""
+"""The reference knows every key and every metric, and the promises name tests that exist."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
+from prometheus_client.metrics import MetricWrapperBase
 from pydantic import BaseModel
 from tests.support import REPOSITORY
 
+from fairuse.base import metrics
 from fairuse.rules.policy import Policy
 from fairuse.rules.settings import Settings
 from fairuse.rules.tenant import Tenant
@@ -44,6 +46,15 @@ def test_every_key_is_in_the_reference(model: type[BaseModel]) -> None:
     described = {key for cell in first_cells for key in re.findall(r"`(.*?)`", cell)}
     last_parts = {key.split(".")[-1] for key in described}
     assert {key for key in keys(model) if key not in last_parts} == set()
+
+
+def test_every_metric_is_described() -> None:
+    """No metric is left undescribed, and none is described that is not there."""
+    measured = [each for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)]
+    families = [family for each in measured for family in each.describe()]
+    names = {each.name + "_total" * (each.type == "counter") for each in families}
+    operating = (REPOSITORY / "docs/operating.md").read_text()
+    assert names == set(re.findall(r"^\| `(fairuse_\w+)` \|", operating, re.MULTILINE))
 
 
 def test_the_proofs_exist() -> None:

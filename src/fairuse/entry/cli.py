@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from fairuse.base import log
 from fairuse.base.address import parse_ip
 from fairuse.base.clock import SystemClock
-from fairuse.base.errors import ConfigurationError, DemoError, Finding, LedgerError
+from fairuse.base.errors import (
+    ConfigurationError,
+    DemoError,
+    FairUseError,
+    Finding,
+    LedgerError,
+    StoreError,
+)
 from fairuse.entry import demo as demonstration
 from fairuse.entry.explain import Request, explain_account, explain_request
 from fairuse.entry.options import (
@@ -45,6 +51,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ONE_PROCESS = (
+    "several workers can't count in memory: the embedded store counts in one process only;"
+    ' set [counters] store = "redis://127.0.0.1:6379/0" in gateway.toml'
+)
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -72,6 +83,7 @@ def serve(
     config: ConfigFolder = Path("config"),
     host: Annotated[str | None, typer.Option(help="Listen here instead.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="0 for any.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; several count in Redis.")] = 1,
 ) -> None:
     """Run the gateway in front of the upstream that gateway.toml names."""
     try:
@@ -80,15 +92,25 @@ def serve(
         _fail(error.findings)
     if settings.upstream is None:
         _fail([Finding("gateway.toml", "upstream", "is missing; the gateway needs one")])
-    log.configure(settings.log.level)
+    if workers > 1 and settings.counters.store == "memory":
+        typer.echo(ONE_PROCESS, err=True)
+        raise typer.Exit(2)
     where = (host or settings.listen.host, settings.listen.port if port is None else port)
     try:
         listener = listen(*where)
     except OSError as error:
         typer.echo(f"can't listen on {where[0]}:{where[1]}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
-    ready = f"fairuse listens on {address_of(listener)}, in front of {settings.upstream.url}"
-    if not run_server(config, settings, listener, lambda: typer.echo(ready, err=True)):
+    by = f" with {workers} workers" if workers > 1 else ""
+    ready = f"fairuse listens on {address_of(listener)}{by}, in front of {settings.upstream.url}"
+    try:
+        served = run_server(
+            config, settings, listener, lambda: typer.echo(ready, err=True), workers
+        )
+    except FairUseError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    if not served:
         raise typer.Exit(1)
 
 
@@ -188,7 +210,7 @@ async def _take_snapshots(config: Config) -> list[Snapshot]:
     url = config.settings.ledger.url
     if not Ledger.exists(url):
         return []
-    ledger = await Ledger.open(url, alone=False)
+    ledger = await Ledger.open(url, access="beside")
     try:
         return await take_all(ledger, config, SystemClock().now().wall)
     finally:
@@ -225,7 +247,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run something that needs the ledger."""
     try:
         return asyncio.run(work)
-    except LedgerError as error:
+    except (LedgerError, StoreError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

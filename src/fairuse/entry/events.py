@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from fairuse.base.errors import LedgerError
+from fairuse.base.errors import LedgerError, StoreError
 from fairuse.base.wire import json_bytes
 from fairuse.rules.events import UsageEvent, counts_as_of, moved_units
 from fairuse.rules.refusal import Refusal
@@ -21,18 +21,15 @@ from fairuse.stages.meter import event_claims
 from fairuse.stages.settle import settle_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     from starlette.types import Receive
 
     from fairuse.base.clock import Clock
     from fairuse.rules.config import Config, Sender
     from fairuse.rules.exchange import Exchange
-    from fairuse.rules.terms import Terms
     from fairuse.stages.answer import Answer
     from fairuse.stores.journal import Journal
     from fairuse.stores.ledger import Ledger
-    from fairuse.stores.protocol import Counters, Crossing
+    from fairuse.stores.protocol import Counters
 
 MAX_BYTES = 1_048_576
 MAX_EVENTS = 1_000
@@ -74,13 +71,11 @@ class EventsPage:
         counters: Counters,
         journal: Journal,
         ledger: Ledger,
-        tell: Callable[[Iterable[Crossing], Terms], None],
     ) -> None:
         self._clock = clock
         self._counters = counters
         self._journal = journal
         self._ledger = ledger
-        self._tell = tell
         self._one_at_a_time = asyncio.Lock()
 
     async def __call__(
@@ -100,6 +95,8 @@ class EventsPage:
             told = await self._written(given, sender, config)
         except LedgerError:
             return Refusal("ledger-away", "ledger", until=exchange.at.wall + 1)
+        except StoreError:
+            return Refusal("store-away", "counters", until=exchange.at.wall + 1)
         status = 422 if told.refused else 200
         await answer.whole(
             status, [(b"content-type", b"application/json")], json_bytes(told._asdict())
@@ -107,11 +104,14 @@ class EventsPage:
         return None
 
     async def _written(self, given: list[Any], sender: Sender, config: Config) -> Told:
-        """Count the events and have them written. Raises LedgerError."""
-        async with self._one_at_a_time:
+        """Count the events and have them written. Raises LedgerError and StoreError."""
+        if self._counters.away:
+            raise StoreError(self._counters.away)
+        async with self._one_at_a_time, self._ledger.one_at_a_time("events"):
             told = await self._count(given, sender, config)
             if not await self._journal.flush(self._ledger, self._clock.now()):
                 raise LedgerError("the events are counted and not written yet")
+            await self._counters.flush()
         return told
 
     async def _count(self, given: list[Any], sender: Sender, config: Config) -> Told:
@@ -154,7 +154,7 @@ class EventsPage:
             )
             for units in (each.less(already[each.meter.name]) for each in told)
         ]
-        self._tell(settle_event(event, moved, moment, self._counters, self._journal, at), terms)
+        settle_event(event, moved, moment, self._counters, self._journal, at)
         return moment > event.happened_at
 
 

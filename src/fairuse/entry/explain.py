@@ -11,14 +11,14 @@ from urllib.parse import unquote
 
 from fairuse.base.texts import iso_time
 from fairuse.entry.usage import of_limit
-from fairuse.pipeline import HEALTH_PATH
+from fairuse.pipeline import HEALTH_PATH, READY_PATH
 from fairuse.rules.blocks import FORGIVEN_AFTER
 from fairuse.rules.exchange import Exchange, Subject
 from fairuse.rules.refusal import EVENTS_PATH, PROBLEMS, USAGE_PATH, Refusal
 from fairuse.stages.admit import admit
 from fairuse.stages.decide import decide, refusal_of
 from fairuse.stages.identify import blocked_here, identify, identify_sender, subject_of
-from fairuse.stages.meter import meter, movements
+from fairuse.stages.meter import Plans, meter
 from fairuse.stores.averages import Averages
 from fairuse.stores.blocks import Blocks
 from fairuse.stores.callers import RecentEvents
@@ -26,15 +26,17 @@ from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.memory import MemoryCounters
 from fairuse.stores.protocol import Receipt
+from fairuse.stores.shared.look import look_into
 
 if TYPE_CHECKING:
     from fairuse.base.clock import Clock
     from fairuse.base.instant import Instant
+    from fairuse.rules.claims import Claim
     from fairuse.rules.config import Config
     from fairuse.rules.exchange import Movement
     from fairuse.rules.terms import Terms
     from fairuse.stores.configuration import Configuration
-    from fairuse.stores.protocol import Claim
+    from fairuse.stores.protocol import Reading
 
 Json = dict[str, object]
 
@@ -58,11 +60,15 @@ class _State(NamedTuple):
 
 
 async def explain_account(configuration: Configuration, account: str, clock: Clock) -> Json:
-    """Say where an account stands. Raises KeyError where there is none, and LedgerError."""
+    """Say where an account stands.
+
+    Raises KeyError where there is none, LedgerError and StoreError.
+    """
     at = clock.now()
     state = await _remembered(configuration, at)
     terms = configuration.current.accounts[account]
-    readings = state.counters.read(account, at)
+    await _counted_together(configuration, terms, state.counters, at)
+    readings = await state.counters.read(account, at)
     return {
         **_head(terms, at),
         "limits": [
@@ -72,7 +78,10 @@ async def explain_account(configuration: Configuration, account: str, clock: Clo
 
 
 async def explain_request(configuration: Configuration, request: Request, clock: Clock) -> Json:
-    """Say what a request would meet. Raises KeyError for an unknown account, and LedgerError."""
+    """Say what a request would meet.
+
+    Raises KeyError for an unknown account, LedgerError and StoreError.
+    """
     at = clock.now()
     state = await _remembered(configuration, at)
     config = configuration.current
@@ -84,8 +93,7 @@ async def explain_request(configuration: Configuration, request: Request, clock:
     if exchange.path == USAGE_PATH:
         return {**_head(terms, at), "outcome": _outcome(None)}
     refusal = blocked_here(exchange, subject, config, state.blocks)
-    movements(exchange, subject)
-    claims = meter(exchange, subject)
+    claims = meter(exchange, subject, Plans().of(exchange, subject))
     found: Json = {
         **_head(terms, at),
         "location": subject.location or None,
@@ -95,17 +103,36 @@ async def explain_request(configuration: Configuration, request: Request, clock:
     }
     if isinstance(claims, Refusal):
         return {**found, "limits": [], "outcome": _outcome(refusal or claims)}
-    found["limits"] = [_claim(claim, subject, state.counters, at) for claim in claims]
-    decision = decide(subject, claims, state.counters, at)
+    await _counted_together(configuration, terms, state.counters, at)
+    readings = await state.counters.read(subject.account, at)
+    found["limits"] = [
+        _claim(claim, subject, readings, state.counters.needs(subject.account, claim, at), at)
+        for claim in claims.all
+    ]
+    decision = await decide(subject, claims, state.counters, at)
     if refusal is None and not isinstance(decision, Receipt):
         refusal = refusal_of(decision, at)
     return {**found, "outcome": _outcome(refusal)}
 
 
+async def _counted_together(
+    configuration: Configuration, terms: Terms, counters: MemoryCounters, at: Instant
+) -> None:
+    """Take up what an account has used where several processes count. Raises StoreError."""
+    settings = configuration.current.settings.counters
+    if settings.store != "memory":
+        rows, members = await look_into(settings, terms)
+        counters.restore(rows, at, members)
+
+
+def _nobody(_crossing: object) -> None:
+    """Tell nobody: nothing is counted here."""
+
+
 async def _remembered(configuration: Configuration, at: Instant) -> _State:
     """Take up what the ledger has, as a starting gateway would."""
     journal = Journal()
-    state = _State(MemoryCounters(journal), Blocks(journal))
+    state = _State(MemoryCounters(journal, _nobody), Blocks(journal))
     ledger = await Ledger.look_into(configuration.current.settings.ledger.url)
     if ledger is None:
         return state
@@ -144,7 +171,7 @@ def _whose(
     exchange: Exchange, request: Request, config: Config, blocks: Blocks
 ) -> Subject | Refusal | None:
     """Say whose request it is, or why it is refused; None where it is served to whom it may be."""
-    if exchange.path == HEALTH_PATH:
+    if exchange.path in (HEALTH_PATH, READY_PATH):
         return None
     refusal = admit(exchange, config, blocks)
     if refusal is not None:
@@ -183,17 +210,19 @@ def _meter(move: Movement) -> Json:
     }
 
 
-def _claim(claim: Claim, subject: Subject, counters: MemoryCounters, at: Instant) -> Json:
+def _claim(
+    claim: Claim, subject: Subject, readings: list[Reading], needs: int, at: Instant
+) -> Json:
     limit = claim.limit
-    readings = [
+    of_scope = [
         reading
-        for reading in counters.read(subject.account, at)
+        for reading in readings
         if (reading.limit, reading.window, reading.scope)
         == (limit.name, limit.window_text, claim.scope)
     ]
-    [entry] = of_limit(limit, readings, subject.terms, subject.address.bucket, at)
+    [entry] = of_limit(limit, of_scope, subject.terms, subject.address.bucket, at)
     entry["scope"] = dict(claim.scope)
-    entry["asks"] = limit.unit.units(counters.needs(subject.account, claim, at))
+    entry["asks"] = limit.unit.units(needs)
     return entry
 
 

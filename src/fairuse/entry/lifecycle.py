@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from fairuse.base.clock import SystemClock
+from fairuse.base.errors import StoreError, StoreMisconfigured
 from fairuse.base.log import AccessLog, logger
 from fairuse.entry.events import EventsPage
 from fairuse.entry.reload import watch
 from fairuse.entry.upkeep import Upkeep
 from fairuse.entry.usage import UsagePage
+from fairuse.entry.vitals import Vitals
 from fairuse.followups import Followups
 from fairuse.pipeline import Pipeline
 from fairuse.rules.blocks import FORGIVEN_AFTER
@@ -26,6 +28,10 @@ from fairuse.stores.history import open_episodes
 from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.memory import SWEEP_SECONDS, MemoryCounters
+from fairuse.stores.shared.channel import Channel
+from fairuse.stores.shared.clock import StoreClock
+from fairuse.stores.shared.counters import SharedCounters
+from fairuse.stores.shared.news import News
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
@@ -33,7 +39,10 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
     from fairuse.base.clock import Clock
+    from fairuse.base.instant import Instant
+    from fairuse.rules.settings import Settings
     from fairuse.stages.forward import Forward
+    from fairuse.stores.protocol import Counters
 
 REMEMBERED_REFUSALS = 100_000
 TELL_SECONDS = 5.0
@@ -65,7 +74,7 @@ class Service:
     async def start(self) -> Pipeline:
         """Start, once; a second call gives the same pipeline.
 
-        Raises ConfigurationError or LedgerError, with everything stopped again.
+        Raises ConfigurationError, LedgerError or StoreMisconfigured, with everything stopped again.
         """
         async with self._starting:
             if self.pipeline is None:
@@ -86,20 +95,30 @@ class Service:
         for finding in self.configuration.findings:
             log.error("configuration.left_out", finding=str(finding))
         settings = config.settings
-        self.ledger = ledger = await Ledger.open(settings.ledger.url)
+        embedded = settings.counters.store == "memory"
+        self.ledger = ledger = await Ledger.open(
+            settings.ledger.url, access="alone" if embedded else "shared"
+        )
         stack.push_async_callback(ledger.close)
-        self.journal = journal = Journal()
-        counters, blocks = MemoryCounters(journal), Blocks(journal)
-        breaches, averages = Breaches(journal), Averages(ledger)
+        strict = embedded and settings.counters.durability == "strict"
+        self.journal = journal = Journal(strict=strict)
+        if not embedded and not isinstance(self.clock, StoreClock):
+            self.clock = StoreClock(self.clock)
+        blocks, breaches, averages = Blocks(journal), Breaches(journal), Averages(ledger)
+        followups = Followups(self.clock, self.configuration, breaches, blocks, journal)
+        counters: Counters
+        if isinstance(self.clock, StoreClock) and not embedded:
+            counters = await _shared(settings, self.clock, followups, blocks, stack)
+        else:
+            counters = await _in_memory(ledger, journal, followups, self.clock.now())
         at = self.clock.now()
-        counters.restore(await ledger.open_slots(at.wall), at, await ledger.members(at.wall))
         await _take_up(ledger, journal, blocks, breaches, at.wall)
         await averages.take_up(config, at.wall)
         self.configuration.learn(averages.history)
         access_log = AccessLog(self._access_stream if settings.log.requests else None)
         access_log.start()
         stack.callback(access_log.close)
-        followups = Followups(self.clock, self.configuration, breaches, blocks, journal)
+        vitals = Vitals(counters, journal)
         pipeline = Pipeline(
             clock=self.clock,
             configuration=self.configuration,
@@ -112,8 +131,9 @@ class Service:
             forward=self._forward,
             pages={USAGE_PATH: UsagePage(self.clock, counters, blocks, ledger)},
             access_log=access_log,
+            vitals=vitals,
         )
-        pipeline.events = EventsPage(self.clock, counters, journal, ledger, followups.crossed)
+        pipeline.events = EventsPage(self.clock, counters, journal, ledger)
         await followups.catch_up(ledger)
         await stack.enter_async_context(_written_at_the_end(journal, ledger, self.clock))
         await stack.enter_async_context(_running(followups.run(ledger)))
@@ -121,8 +141,40 @@ class Service:
         self.upkeep = Upkeep(self.clock, pipeline, counters, blocks, averages, ledger)
         await stack.enter_async_context(_running(_again_and_again(self.upkeep)))
         await stack.enter_async_context(_running(watch(self.configuration)))
+        await stack.enter_async_context(_running(vitals.run()))
         log.info("gateway.started", tenants=config.tenants, ledger=str(ledger.path))
         return pipeline
+
+
+async def _in_memory(
+    ledger: Ledger, journal: Journal, followups: Followups, at: Instant
+) -> Counters:
+    """Take up the windows that were open when the last process ended (S15)."""
+    counters = MemoryCounters(journal, followups.crossed)
+    counters.restore(await ledger.open_slots(at.wall), at, await ledger.members(at.wall))
+    return counters
+
+
+async def _shared(
+    settings: Settings,
+    clock: StoreClock,
+    followups: Followups,
+    blocks: Blocks,
+    stack: AsyncExitStack,
+) -> Counters:
+    """Count together with other processes; while the store is away, each limit by its rule."""
+    namespace, strict = settings.counters.namespace, settings.counters.durability == "strict"
+    channel = Channel(settings.counters.store)
+    counters = SharedCounters(channel, namespace, clock, followups.crossed, strict=strict)
+    stack.push_async_callback(counters.close)
+    try:
+        await counters.start()
+    except StoreMisconfigured:
+        raise
+    except StoreError as error:
+        log.error("counters.store_away", reason=str(error), until="it is back, counted alone")
+    await stack.enter_async_context(_running(News(channel, namespace, blocks).run()))
+    return counters
 
 
 async def _take_up(
@@ -164,6 +216,8 @@ async def _all_told(pipeline: Pipeline) -> None:
     """Give the notices that are still to be written a moment; the next start finds the rest."""
     try:
         async with asyncio.timeout(TELL_SECONDS):
+            with suppress(StoreError):
+                await pipeline.counters.flush()
             await pipeline.followups.join()
     except TimeoutError:
         log.error("notices.waiting", count=pipeline.followups.waiting)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fairuse.stores.averages import Averages
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.ledger import Ledger
-    from fairuse.stores.memory import MemoryCounters
+    from fairuse.stores.protocol import Counters
     from fairuse.stores.rows import ItemRow
 
 SHORTEST_MONTH = 28 * 86_400
@@ -44,7 +44,7 @@ class Upkeep:
         self,
         clock: Clock,
         pipeline: Pipeline,
-        counters: MemoryCounters,
+        counters: Counters,
         blocks: Blocks,
         averages: Averages,
         ledger: Ledger,
@@ -55,6 +55,7 @@ class Upkeep:
         self._blocks = blocks
         self._averages = averages
         self._ledger = ledger
+        self._learned = averages.history
         self._one_at_a_time = asyncio.Lock()
 
     async def run(self) -> None:
@@ -69,23 +70,36 @@ class Upkeep:
         self._pipeline.settle_lasting()
         try:
             await self._write()
-            await self._judge()
-            await self._age()
-            await self._write()
-            await self._renew_averages()
-            await self._ledger.prune(at.wall)
+            async with self._ledger.try_alone("upkeep") as alone:
+                if alone:
+                    await self._for_everybody(at)
+            await self._take_up(at)
         except LedgerError as error:
             log.error("upkeep.put_off", reason=str(error))
+
+    async def _for_everybody(self, at: Instant) -> None:
+        """Do what one process does for all that share the ledger."""
+        await self._judge()
+        await self._age()
+        await self._write()
+        await self._averages.renew(self._pipeline.configuration.current, at.wall)
+        await self._ledger.prune(at.wall)
+
+    async def _take_up(self, at: Instant) -> None:
+        """Take up what other processes did: blocks, items that aged, averages that were taken."""
+        for block in await self._ledger.blocks_since(at.wall):
+            self._blocks.hear(block)
+        self._pipeline.journal.restore(await self._ledger.items(aged=True))
+        configuration = self._pipeline.configuration
+        await self._averages.take_up(configuration.current, at.wall)
+        if self._averages.history is not self._learned:
+            self._learned = self._averages.history
+            await asyncio.to_thread(configuration.learn, self._learned)
 
     async def _write(self) -> None:
         """Write what was counted: only then is true what the ledger says of breaches and items."""
         if not await self._pipeline.journal.flush(self._ledger, self._clock.now()):
             raise LedgerError("what was counted is not written yet")
-
-    async def _renew_averages(self) -> None:
-        configuration = self._pipeline.configuration
-        if await self._averages.renew(configuration.current, self._clock.now().wall):
-            await asyncio.to_thread(configuration.learn, self._averages.history)
 
     async def _judge(self) -> None:
         """Look at the breaches whose window is over, for one too many."""
@@ -142,9 +156,8 @@ class Upkeep:
         moment = counts_as_of(event, pipeline.configuration.current.settings.events.late, at.wall)
         claims = event_claims(into, "", "", item.units, moment) if terms.applies_at(moment) else []
         moved = [(EventUnits(into, item.units, releases=False), claims)]
-        crossings = settle_event(event, moved, moment, self._counters, pipeline.journal, at)
+        settle_event(event, moved, moment, self._counters, pipeline.journal, at)
         pipeline.journal.note_item(ItemAged(item.account, item.meter, item.item, item.units))
-        pipeline.followups.crossed(crossings, terms)
 
 
 class _Ageing(NamedTuple):

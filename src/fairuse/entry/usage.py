@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from fairuse.base.errors import LedgerError
+from fairuse.base.errors import LedgerError, StoreError
 from fairuse.base.log import logger
 from fairuse.base.texts import iso_time
 from fairuse.base.wire import json_bytes
@@ -46,25 +46,34 @@ class UsagePage:
         """Answer a request."""
         at = self._clock.now()
         terms = subject.terms
-        readings = self._counters.read(subject.account, at)
         body = {
             "account": subject.account,
             "tenant": terms.tenant,
             "policy": terms.policy,
             "timezone": terms.zone.key,
             "at": iso_time(at.wall, terms.zone),
-            "limits": [
-                entry
-                for limit in terms.limits
-                if limit.over != "signal"
-                for entry in of_limit(limit, readings, terms, subject.address.bucket, at)
-            ],
+            "limits": await self._limits(subject, at),
             "blocks": [
                 _block(block, terms) for block in self._blocks.of_account(subject.account, at.wall)
             ],
             **await self._told(subject),
         }
         await answer.whole(200, [(b"content-type", b"application/json")], json_bytes(body))
+
+    async def _limits(self, subject: Subject, at: Instant) -> list[Json] | None:
+        """Give what is used of each limit, or None while nobody can be asked."""
+        try:
+            readings = await self._counters.read(subject.account, at)
+        except StoreError as error:
+            log.error("counters.not_read", account=subject.account, reason=str(error))
+            return None
+        terms, address = subject.terms, subject.address.bucket
+        return [
+            entry
+            for limit in terms.limits
+            if limit.over != "signal"
+            for entry in of_limit(limit, readings, terms, address, at)
+        ]
 
     async def _told(self, subject: Subject) -> Json:
         """Give the account's cases and notices, or None for both while they can't be read."""

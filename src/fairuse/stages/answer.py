@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fairuse.base.jsonfield import EventStreamField
 from fairuse.rules.forwarding import has_body
-from fairuse.rules.headers import rate_limit_headers, retry_after
+from fairuse.rules.headers import retry_after
 from fairuse.rules.refusal import problem_body
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from fairuse.base.wire import Header, Headers
     from fairuse.rules.exchange import Exchange
-    from fairuse.rules.headers import HardLimit
     from fairuse.rules.refusal import Reader, Refusal
 
 MAX_DISCARDED_BYTES = 64 * 1024
@@ -34,17 +33,17 @@ _EVENTS = b"text/event-stream"
 class Answer:
     """The `send` of one request: adds our headers and notes what was sent.
 
-    `before_end` is called before the last of the answer leaves, so that who waits for it and asks
-    again finds it settled.
+    `limits` are the headers that say what remains of them. `before_end` is called before the last
+    of the answer leaves, so that who waits for it and asks again finds it settled.
     """
 
-    __slots__ = ("_dated", "_exchange", "_send", "before_end", "headers", "started")
+    __slots__ = ("_dated", "_exchange", "_send", "before_end", "limits", "started")
 
     def __init__(self, exchange: Exchange, send: Send, *, dated: bool) -> None:
         self._exchange = exchange
         self._send = send
         self._dated = dated
-        self.headers: Headers = [(b"x-request-id", exchange.request_id.encode())]
+        self.limits: Headers = []
         self.started = False
         self.before_end: Callable[[], None] | None = None
 
@@ -57,7 +56,8 @@ class Answer:
             self._exchange.answer_headers = theirs
             if self._exchange.reads_answer:
                 self._read_events(theirs)
-            message = {**message, "headers": [*theirs, *self.headers]}
+            ours = (b"x-request-id", self._exchange.request_id.encode())
+            message = {**message, "headers": [*theirs, ours, *self.limits]}
         elif message["type"] == "http.response.body":
             body, more = message.get("body", b""), message.get("more_body", False)
             self._exchange.sent_bytes += len(body)
@@ -110,10 +110,6 @@ class Answer:
         if exchange.header(b"expect") is None:
             await _discard(receive)
         await self({"type": "http.response.body", "body": b""})
-
-    def announce(self, limits: Sequence[HardLimit]) -> None:
-        """Have the response say what remains of the hard limits."""
-        self.headers += rate_limit_headers(limits)
 
     def _start(self, status: int, headers: Sequence[Header], body: bytes) -> Message:
         whole = [

@@ -9,54 +9,62 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.rules.blocks import next_block
-from fairuse.rules.headers import HardLimit
+from fairuse.rules.headers import policy_item, state_item
 from fairuse.rules.refusal import Figures, Refusal
 from fairuse.rules.windows import Always
-from fairuse.stores.protocol import Receipt
+from fairuse.stores.protocol import Exceeded, Receipt, StoreAway
 
 if TYPE_CHECKING:
     from fairuse.base.instant import Instant
+    from fairuse.base.wire import Headers
     from fairuse.rules.blocks import Block
+    from fairuse.rules.claims import Claims
     from fairuse.rules.config import Config
     from fairuse.rules.exchange import Exchange, Subject
     from fairuse.rules.terms import LimitTerms
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.callers import RecentEvents
-    from fairuse.stores.protocol import Claim, Counters, Exceeded
+    from fairuse.stores.protocol import Counters, Decision
+
+AWAY_SECONDS = 1
+"""When to try again where a store of counters is away; it is looked for as often."""
 
 
-def decide(
-    subject: Subject, claims: list[Claim], counters: Counters, at: Instant
-) -> Receipt | Exceeded:
+async def decide(subject: Subject, claims: Claims, counters: Counters, at: Instant) -> Decision:
     """Reserve what the request needs, or say which limit it would take over its amount."""
-    return counters.reserve(subject.account, claims, at)
+    decision = counters.try_reserve(subject.account, claims.all, at)
+    if decision is None:
+        return await counters.reserve(subject.account, claims.all, at)
+    return decision
 
 
-def hard_limits(decision: Receipt | Exceeded, at: Instant) -> list[HardLimit]:
-    """Give what remains of the hard limits that were asked; soft ones show nothing (P4)."""
+def limit_headers(claims: Claims, decision: Decision, at: Instant) -> Headers:
+    """Write what remains of the hard limits that were asked; soft ones show nothing (P4)."""
     if isinstance(decision, Receipt):
-        return [
-            _hard_limit(claim, tally.used, seconds, tally.resets_in(at))
-            for claim, tally, _ in decision.holds
-            if claim.limit.hard and (seconds := claim.window_seconds)
+        if not claims.policy:
+            return []
+        left = [
+            state_item(claim.limit.name, claim.whole(claim.amount - used), resets_in)
+            for claim, used, resets_in in decision.standings(at)
+            if claim.limit.hard and claim.window_seconds
         ]
-    if not (seconds := decision.claim.window_seconds):
+        policy, state = claims.policy, ", ".join(left)
+    elif isinstance(decision, Exceeded) and (seconds := decision.claim.window_seconds):
+        claim = decision.claim
+        name, remains = claim.limit.name, claim.whole(claim.amount - decision.used)
+        policy = policy_item(name, claim.whole(claim.amount), seconds)
+        state = state_item(name, remains, decision.frees_in or seconds)
+    else:
         return []
-    return [_hard_limit(decision.claim, decision.used, seconds, decision.frees_in or seconds)]
+    return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode())]
 
 
-def _hard_limit(claim: Claim, used: int, seconds: int, resets_in: float) -> HardLimit:
-    amount, left = claim.amount, claim.amount - used
-    if claim.limit.unit.decimals:
-        one = 10**claim.limit.unit.decimals
-        amount, left = amount // one, left // one
-    return HardLimit(claim.limit.name, amount, left, seconds, resets_in)
-
-
-def refusal_of(exceeded: Exceeded, at: Instant) -> Refusal:
-    """Turn an exceeded limit into what the client is told."""
+def refusal_of(exceeded: Exceeded | StoreAway, at: Instant) -> Refusal:
+    """Turn an exceeded limit, or one that can't be looked up, into what the client is told."""
     claim = exceeded.claim
     limit = claim.limit
+    if isinstance(exceeded, StoreAway):
+        return Refusal("store-away", limit.name, until=at.wall + AWAY_SECONDS)
     return Refusal(
         _kind(limit),
         limit.name,

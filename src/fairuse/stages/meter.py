@@ -4,46 +4,97 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
+
 from fairuse.base.jsonfield import MAX_REQUEST, JsonField
 from fairuse.base.keys import bounded
 from fairuse.base.log import logger
 from fairuse.rules.amounts import parse_units
+from fairuse.rules.claims import Claim, Claims
 from fairuse.rules.exchange import Movement
 from fairuse.rules.refusal import Refusal
-from fairuse.stores.protocol import Claim
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.types import Message, Receive
 
     from fairuse.rules.exchange import Exchange, Subject
     from fairuse.rules.policy import Scope
     from fairuse.rules.tally import ScopeKey
-    from fairuse.rules.terms import LimitTerms, MeterTerms
+    from fairuse.rules.terms import LimitTerms, MeterTerms, Terms
 
 
 log = logger(__name__)
 
+MOST_PLANS = 65_536
+LONGEST_PATH = 256
+"""A longer one is not kept: whoever makes up paths can't fill the memory with them (F-44)."""
 COUNT_BODIES = frozenset({"bytes", "bytes in"})
 """The measures for which a request's body must be counted as it comes in."""
 
 
-def movements(exchange: Exchange, subject: Subject) -> bool:
-    """Note which meters the request moves; says whether its body must be read to know how much."""
-    reads = False
-    for meter, releases, item in subject.terms.moved_by(exchange.method, exchange.path):
-        move = Movement(meter, bounded(item.casefold()), releases=releases)
-        exchange.moves.append(move)
-        if meter.simple:
-            continue
-        exchange.counts_bytes = exchange.counts_bytes or meter.rule.measure in COUNT_BODIES
-        cost = meter.rule.cost
-        if cost is None:
-            continue
-        reads = reads or cost.request_field is not None
-        if cost.response_field is not None:
-            move.reader = JsonField(cost.response_field)
+class Plan:
+    """What a request moves, and what it claims where that is the same for every request like it.
+
+    `reads` says that the request's body must be read to know how much.
+    """
+
+    __slots__ = ("claims", "moves", "reads", "simple")
+
+    def __init__(self, moves: Sequence[Movement]) -> None:
+        self.moves = moves
+        self.simple = all(move.meter.simple for move in moves)
+        self.reads = any(
+            move.meter.rule.cost is not None and move.meter.rule.cost.request_field is not None
+            for move in moves
+        )
+        self.claims: Claims | None = None
+
+
+class Plans:
+    """The plans of the latest requests; one that is not simple is made anew for each request."""
+
+    def __init__(self, most: int = MOST_PLANS) -> None:
+        self._known: LRUCache[tuple[Terms, str, str, str, str, str], Plan] = LRUCache(most)
+
+    def of(self, exchange: Exchange, subject: Subject) -> Plan:
+        """Give the plan of a request, and note in the exchange what it moves."""
+        like = (
+            subject.terms,
+            exchange.method,
+            exchange.path,
+            subject.location,
+            subject.user,
+            subject.address.bucket,
+        )
+        try:
+            plan = self._known[like]
+        except KeyError:
+            plan = Plan(_movements(exchange, subject))
+            if plan.simple and len(exchange.path) <= LONGEST_PATH:
+                self._known[like] = plan
+        exchange.moves = plan.moves
+        if not plan.simple:
+            _watch(exchange)
+        return plan
+
+
+def _movements(exchange: Exchange, subject: Subject) -> list[Movement]:
+    return [
+        Movement(meter, bounded(item.casefold()), releases=releases)
+        for meter, releases, item in subject.terms.moved_by(exchange.method, exchange.path)
+    ]
+
+
+def _watch(exchange: Exchange) -> None:
+    """Have what passes counted and read, where that says how much a meter moves."""
+    for move in exchange.moves:
+        rule = move.meter.rule
+        exchange.counts_bytes = exchange.counts_bytes or rule.measure in COUNT_BODIES
+        if rule.cost is not None and rule.cost.response_field is not None:
+            move.reader = JsonField(rule.cost.response_field)
             exchange.reads_answer = True
-    return reads
 
 
 async def read_ahead(exchange: Exchange, subject: Subject, receive: Receive) -> Receive | Refusal:
@@ -105,7 +156,7 @@ def _tell(move: Movement, value: object) -> Refusal | None:
     return None
 
 
-def _tell_header(move: Movement, lines: list[bytes]) -> Refusal | None:
+def _tell_header(move: Movement, lines: Sequence[bytes]) -> Refusal | None:
     """Note what a header says the request costs; two say nothing for certain."""
     if len(lines) > 1:
         return Refusal("unreadable-cost", move.meter.name, "a header says it more than once")
@@ -121,24 +172,43 @@ def _refusable(move: Movement, exchange: Exchange, subject: Subject) -> bool:
     return False
 
 
-def meter(exchange: Exchange, subject: Subject) -> list[Claim] | Refusal:
+def meter(exchange: Exchange, subject: Subject, plan: Plan) -> Claims | Refusal:
     """Give a claim on every limit of every meter that the request moves."""
-    moment = exchange.at.wall
-    applies = subject.terms.applies_at(moment)
-    claims = []
-    for move in exchange.moves:
-        cost = None if move.meter.simple else move.meter.rule.cost
-        if cost is not None and cost.request_header is not None:
-            refusal = _tell_header(move, exchange.header_lines(cost.request_header.encode()))
-            if refusal is not None and _refusable(move, exchange, subject):
-                return refusal
-        if applies:
-            units = _reserved(move)
-            for limit in move.meter.limits:
-                claim = _claim(limit, subject, units, moment, refusable=not move.releases)
-                if claim is not None:
-                    claims.append(claim)
+    known, moment = plan.claims, exchange.at.wall
+    if known is not None and known.since <= moment < known.until:
+        return known
+    for move in plan.moves:
+        refusal = _told_by_header(move, exchange, subject)
+        if refusal is not None:
+            return refusal
+    claims = _claims(plan, subject, moment)
+    if plan.simple:
+        plan.claims = claims
     return claims
+
+
+def _claims(plan: Plan, subject: Subject, moment: float) -> Claims:
+    until = subject.terms.applies_until(moment)
+    if not subject.terms.applies_at(moment):
+        return Claims([], moment, until)
+    claims = []
+    for move in plan.moves:
+        units = _reserved(move)
+        for limit in move.meter.limits:
+            until = min(until, limit.holds_until(moment)) if plan.simple else moment
+            claim = _claim(limit, subject, units, moment, refusable=not move.releases)
+            if claim is not None:
+                claims.append(claim)
+    return Claims(claims, moment, until)
+
+
+def _told_by_header(move: Movement, exchange: Exchange, subject: Subject) -> Refusal | None:
+    """Note what a header says that a request costs; refuse what can't be known and has to be."""
+    cost = None if move.meter.simple else move.meter.rule.cost
+    if cost is None or cost.request_header is None:
+        return None
+    refusal = _tell_header(move, exchange.header_lines(cost.request_header.encode()))
+    return refusal if refusal is not None and _refusable(move, exchange, subject) else None
 
 
 def _reserved(move: Movement) -> int:
@@ -173,7 +243,7 @@ def _claim(
         units,
         limit.span(moment),
         member,
-        refusable,
+        refusable=refusable,
     )
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.rows import BreachRow, CaseRow, ItemRow
 
+MOST_TOLD = 1_000
+"""Notices looked through for what was told of blocks."""
+
 log = logger(__name__)
 
 
@@ -101,14 +104,14 @@ async def untold_blocks(blocks: Sequence[Block], ledger: Ledger) -> list[Block]:
     """Give those of an account's blocks that no notice was written of yet."""
     if not blocks:
         return []
-    told = await ledger.notices(blocks[0].account)
-    return [
-        block
-        for block in blocks
-        if not any(
-            notice.rule == block.rule and notice.written_at >= block.starts_at for notice in told
-        )
-    ]
+    told = await ledger.notices(blocks[0].account, at_most=MOST_TOLD)
+    return [block for block in blocks if not any(_is_about(notice, block) for notice in told)]
+
+
+def _is_about(notice: NoticeRow, block: Block) -> bool:
+    """Say whether a notice tells of a block: a notice may be written after the next block began."""
+    same = notice.rule == block.rule and notice.written_at >= block.starts_at
+    return same and block.address in {word.strip(".,;()") for word in notice.body.split()}
 
 
 async def notify_blocked(

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fairuse.base.instant import Instant
+    from fairuse.rules.claims import Claim
     from fairuse.rules.events import EventUnits, UsageEvent
     from fairuse.rules.exchange import Exchange, Movement, Subject
     from fairuse.rules.meters import Measure
     from fairuse.stores.journal import Journal
-    from fairuse.stores.protocol import Claim, Counters, Crossing, Receipt
+    from fairuse.stores.protocol import Counters, Receipt
 
 log = logger(__name__)
 
@@ -35,8 +36,8 @@ def settle(
     counters: Counters,
     journal: Journal,
     at: Instant,
-) -> list[Crossing]:
-    """Count the units of a 2xx, give back those of anything else; give the soft limits crossed."""
+) -> None:
+    """Count the units of a 2xx, give back those of anything else."""
     outcome = _outcome(exchange)
     closed = [(move.meter, move.item) for move in exchange.moves if move.releases]
     already = journal.counted_already(subject.account, closed) if closed else {}
@@ -47,7 +48,8 @@ def settle(
         units = meter.one if meter.simple else _cost(move, exchange, at)
         if units and name in already:
             units = max(0, units - already[name])
-        costs[name] = units
+        if not meter.simple:
+            costs[name] = units
         if outcome is not Outcome.ACCEPTED and not meter.whatever_the_answer:
             continue
         if meter.kind == "flow" and units:
@@ -55,7 +57,7 @@ def settle(
             journal.note_usage(subject.account, subject.location, name, units, moment)
         elif meter.kind == "items":
             _note_item(move, units or 0, subject.account, exchange.at.wall, journal)
-    return counters.settle(receipt, outcome, costs, at)
+    counters.settle(receipt, outcome, costs, at)
 
 
 def settle_so_far(
@@ -65,7 +67,7 @@ def settle_so_far(
     counters: Counters,
     journal: Journal,
     at: Instant,
-) -> list[Crossing]:
+) -> None:
     """Count what a request has come to while it is open still: its seconds, or that it is long."""
     costs = {}
     refused = exchange.status is not None and _outcome(exchange) is not Outcome.ACCEPTED
@@ -78,7 +80,7 @@ def settle_so_far(
                 journal.note_usage(
                     subject.account, subject.location, move.meter.name, units, at.wall
                 )
-    return counters.accrue(receipt, costs, at)
+    counters.accrue(receipt, costs, at)
 
 
 def lasts(move: Movement) -> bool:
@@ -172,24 +174,20 @@ def settle_event(
     counters: Counters,
     journal: Journal,
     at: Instant,
-) -> list[Crossing]:
+) -> None:
     """Count what an event moved as of a moment, and remember that it was told (P8, S16).
 
     A late one may raise what was used of a window that is over; it moves no notice's time.
     """
-    crossings = []
     for (meter, units, releases), claims in moved:
         if meter.rule.kind == "items":
             _note_told_item(event, meter.name, units, journal, releases=releases)
         elif meter.rule.kind == "flow":
             journal.note_usage(event.account, event.text("location"), meter.name, units, moment)
         for claim in claims:
-            crossing = counters.record(event.account, claim, moment, at)
-            if crossing is not None:
-                crossings.append(crossing)
+            counters.record(event.account, claim, moment, at)
     adjusted = moment > event.happened_at
     journal.note_event(EventRow(*event.key, at.wall, event.happened_at, adjusted))
-    return crossings
 
 
 def _note_told_item(
