@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import proxy
+from bench import decision, durable, growth, middleware, proxy, shared
 from bench.errors import BenchError
 from bench.report import Options
 
@@ -25,9 +25,21 @@ class Bench(StrEnum):
     """The benchmarks there are."""
 
     proxy = "proxy"
+    middleware = "middleware"
+    durable = "durable"
+    decision = "decision"
+    memory = "memory"
+    redis = "redis"
 
 
-RUNS: dict[Bench, Callable[[Options], Report]] = {Bench.proxy: proxy.run}
+RUNS: dict[Bench, Callable[[Options], Report]] = {
+    Bench.proxy: proxy.run,
+    Bench.middleware: middleware.run,
+    Bench.durable: durable.run,
+    Bench.decision: decision.run,
+    Bench.memory: growth.run,
+    Bench.redis: shared.run,
+}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -39,15 +51,19 @@ def main(
         typer.Argument(metavar="BENCH", help="Which ones; without any, all of them."),
     ] = None,
     seconds: Annotated[int, typer.Option(min=1, help="How long each measurement takes.")] = 5,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each server is measured.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each is measured.")] = 3,
     only: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Measure this server, beside its peer.")
+        str | None, typer.Option(metavar="NAME", help="Measure this one, beside its peer.")
+    ] = None,
+    keys: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many API keys ask; without it, as many as each suits."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, with every round.")] = False,
 ) -> None:
     """Measure the gateway beside its peers; exit 1: no figure, 2: it can't run here."""
     signal.signal(signal.SIGTERM, _leave)
-    options = Options(seconds, rounds, only)
+    options = Options(seconds, rounds, only, keys)
     try:
         reports = {bench: RUNS[bench](options) for bench in benches or Bench}
     except BenchError as error:

@@ -1,6 +1,7 @@
-"""The configurations under test: the gateway and nginx, both with six limits that never refuse.
+"""The configurations under test: fairuse and its peers, all with six limits that never refuse.
 
-Both sides limit by the same key, keep connections to the upstream, and tell it who is asking.
+All limit by the same key. As proxies, both sides keep connections to the upstream, and tell it who
+is asking.
 """
 
 from __future__ import annotations
@@ -13,13 +14,25 @@ KEY_FORMAT = "bench-key-%03d"
 """How key number 1 to 100 is written, by Python's % and by Lua's string.format alike."""
 
 WINDOWS = {
-    "per-second": "1 second",
-    "per-10-seconds": "10 seconds",
     "per-minute": "1 minute",
     "per-hour": "1 hour",
-    "per-day": "24 hours",
+    "per-24-hours": "24 hours",
+    "per-day": "calendar day",
     "per-month": "calendar month",
+    "per-year": "calendar year",
 }
+"""Three that slide and three of the calendar, as the policies in `config/` have them."""
+
+SECONDS = {
+    "per-minute": 60,
+    "per-hour": 3_600,
+    "per-24-hours": 86_400,
+    "per-day": 86_400,
+    "per-month": 2_592_000,
+    "per-year": 31_536_000,
+}
+"""How long each window is, for peers that know no calendar: a month has 30 days."""
+
 NEVER_REACHED = 1_000_000_000
 """Requests per window and key; the fastest run makes some hundred thousand of them in all."""
 
@@ -82,12 +95,21 @@ _LIMIT = "            limit_req zone={name} burst={rate} nodelay;"
 
 _SETTINGS = """\
 contact = "mailto:bench@fairuse.example"
-[upstream]
-url = "http://127.0.0.1:{upstream}"
 [ledger]
 url = "sqlite:///fairuse.db"
 [log]
 requests = {log_requests}
+"""
+
+_SETTINGS_PROXY = """\
+[upstream]
+url = "http://127.0.0.1:{upstream}"
+"""
+
+_SETTINGS_COUNTERS = """\
+[counters]
+store = "{store}"
+durability = "{durability}"
 """
 
 _POLICY = """\
@@ -129,24 +151,49 @@ def nginx_proxy(port: int, upstream: int) -> str:
     return _NGINX.format(http=http)
 
 
-def gateway(upstream: int, *, log_requests: bool) -> dict[str, str]:
+def gateway(upstream: int, *, log_requests: bool, keys: int = KEYS) -> dict[str, str]:
     """Write the gateway's configuration folder: each file's path in it, and its text."""
+    settings = _settings(log_requests=log_requests)
+    return {
+        "gateway.toml": settings + _SETTINGS_PROXY.format(upstream=upstream),
+        "policies/six-limits.toml": policy(),
+        "tenants/customers.toml": tenant(keys),
+    }
+
+
+def middleware(
+    durability: str, *, store: str = "memory", log_requests: bool = False, keys: int = KEYS
+) -> dict[str, str]:
+    """Write the middleware's configuration folder, likewise."""
+    settings = _settings(log_requests=log_requests)
+    return {
+        "gateway.toml": settings + _SETTINGS_COUNTERS.format(store=store, durability=durability),
+        "policies/six-limits.toml": policy(),
+        "tenants/customers.toml": tenant(keys),
+    }
+
+
+def policy() -> str:
+    """Write a policy of six limits."""
     limits = (
         _POLICY_LIMIT.format(name=name, amount=NEVER_REACHED, window=window)
         for name, window in WINDOWS.items()
     )
-    return {
-        "gateway.toml": _SETTINGS.format(
-            upstream=upstream, log_requests="true" if log_requests else "false"
-        ),
-        "policies/six-limits.toml": _POLICY + "".join(limits),
-        "tenants/customers.toml": _TENANT + "".join(map(_key_line, range(1, KEYS + 1))),
-    }
+    return _POLICY + "".join(limits)
+
+
+def tenant(keys: int) -> str:
+    """Write a tenant of so many keys, each with an account of its own."""
+    return _TENANT + "".join(map(_key_line, range(1, keys + 1)))
 
 
 def api_key(number: int) -> str:
     """Give one of the keys, numbered from 1."""
     return KEY_FORMAT % number
+
+
+def _settings(*, log_requests: bool) -> str:
+    return _SETTINGS.format(log_requests="true" if log_requests else "false")
 
 
 def _key_line(number: int) -> str:

@@ -34,12 +34,12 @@ class Load(NamedTuple):
     p99_ms: float
 
 
-def run(url: str, seconds: int, core: int) -> Load:
+def run(url: str, seconds: int, core: int, keys: int = KEYS) -> Load:
     """Load a server for so many seconds. Raises BenchError where an answer was not a 200."""
     command = [
         *(tool("wrk"), "--threads", "1", "--connections", str(CONNECTIONS), "--latency"),
         *("--duration", f"{seconds}s", "--timeout", f"{TIMEOUT_SECONDS}s"),
-        *("--script", str(SCRIPT), url, "--", KEY_FORMAT, str(KEYS)),
+        *("--script", str(SCRIPT), url, "--", KEY_FORMAT, str(keys)),
     ]
     with pinned(core):
         ended = subprocess.run(command, capture_output=True, text=True, check=False)

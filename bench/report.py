@@ -1,20 +1,23 @@
-"""What every benchmark gives: rows of figures, and how a table shows them."""
+"""What every benchmark is asked and gives: rows of figures, and how a table shows them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench.errors import CannotRun
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class Options(NamedTuple):
-    """What the command line asks of a benchmark."""
+    """What the command line asks of a benchmark; without `keys` it takes its own number of them."""
 
     seconds: int
     rounds: int
-    only: str | None
+    only: str | None = None
+    keys: int | None = None
 
 
 class Column(NamedTuple):
@@ -33,3 +36,13 @@ class Report:
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Mapping[str, object]]
+
+
+def chosen(only: str | None, names: Iterable[str], bases: Iterable[str]) -> list[str]:
+    """Give the names to measure: all, or one beside what it is compared with. Raises CannotRun."""
+    known = [*names]
+    if only is None:
+        return known
+    if only not in known:
+        raise CannotRun(f'there is no "{only}" to measure; one of: {"; ".join(known)}')
+    return [name for name in known if name == only or name in bases]

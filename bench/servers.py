@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -18,13 +20,15 @@ from bench.cpu import pinned
 from bench.errors import BenchError, CannotRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 START_SECONDS = 30
 STOP_SECONDS = 10
-TOOLS = ("nginx", "wrk")
+PACKAGES = {"nginx": "nginx-light", "wrk": "wrk", "redis-server": "redis-server"}
+"""Programs that are used, and the Debian packages that hold them."""
+
+ROOT = Path(__file__).parent.parent
 
 
 class Server(NamedTuple):
@@ -32,18 +36,17 @@ class Server(NamedTuple):
 
     name: str
     url: str
-    pid: int
+    pid: int = 0
 
 
 def tool(name: str) -> str:
-    """Give the path of a program. Raises CannotRun where one of them is not installed."""
+    """Give the path of a program. Raises CannotRun where it is not installed."""
     # Debian keeps nginx in /usr/sbin, which is not on every user's PATH.
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
-    found = {name: shutil.which(name, path=path) for name in TOOLS}
-    missing = " and ".join(name for name, where in found.items() if where is None)
-    if missing:
-        raise CannotRun(f"{missing} not found; install with: apt-get install nginx-light wrk")
-    return found[name] or name
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise CannotRun(f"{name} not found; install with: apt-get install {PACKAGES[name]}")
+    return found
 
 
 def free_port() -> int:
@@ -60,7 +63,7 @@ def nginx(
     """Run an nginx until the block ends."""
     _write(folder, {"nginx.conf": config})
     command = [tool("nginx"), "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
-    return _running(name, command, port, folder, core)
+    return _running(Server(name, _url(port)), command, folder, core)
 
 
 def gateway(
@@ -69,7 +72,34 @@ def gateway(
     """Run the gateway until the block ends, as a user does: its request log goes to a file."""
     _write(folder / "config", config)
     command = [sys.executable, "-m", "fairuse", "serve", "--config", "config", "--port", str(port)]
-    return _running(name, command, port, folder, core)
+    return _running(Server(name, _url(port)), command, folder, core)
+
+
+def app(
+    name: str, factory: str, config: Mapping[str, str], folder: Path, core: int
+) -> AbstractContextManager[Server]:
+    """Run one of the apps in `apps.py` until the block ends, with its configuration beside it."""
+    folder.mkdir(parents=True)
+    _write(folder / "config", config)
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "uvicorn", f"bench.apps:{factory}", "--factory"),
+        *("--app-dir", str(ROOT), "--port", str(port), "--loop", "uvloop", "--http", "httptools"),
+        *("--no-access-log", "--log-level", "warning"),
+    ]
+    return _running(Server(name, _url(port)), command, folder, core)
+
+
+def redis(folder: Path, core: int) -> AbstractContextManager[Server]:
+    """Run a Redis that keeps nothing until the block ends."""
+    folder.mkdir(parents=True)
+    port = free_port()
+    command = [
+        *(tool("redis-server"), "--port", str(port), "--bind", "127.0.0.1"),
+        *("--save", "", "--appendonly", "no"),
+    ]
+    server = Server("redis-server", f"redis://127.0.0.1:{port}/0")
+    return _running(server, command, folder, core, answers=_says_pong)
 
 
 def ask(url: str) -> httpx.Response:
@@ -85,35 +115,64 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
         path.write_text(text)
 
 
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}{PATH}"
+
+
+def _serves(server: Server) -> bool:
+    """Say whether a server serves what the load asks for. Raises BenchError for another answer."""
+    try:
+        answer = ask(server.url)
+    except httpx.TransportError:
+        return False
+    if answer.status_code != 200:
+        raise BenchError(f"{server.name} answered {answer.status_code}: {answer.text[:500]}")
+    return True
+
+
+def _says_pong(server: Server) -> bool:
+    url = urlsplit(server.url)
+    try:
+        with socket.create_connection((url.hostname, url.port), START_SECONDS) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
 @contextmanager
 def _running(
-    name: str, command: Sequence[str], port: int, folder: Path, core: int
+    server: Server,
+    command: Sequence[str],
+    folder: Path,
+    core: int,
+    answers: Callable[[Server], bool] = _serves,
 ) -> Iterator[Server]:
-    url, errors = f"http://127.0.0.1:{port}{PATH}", folder / "stderr.log"
+    errors = folder / "stderr.log"
     with (folder / "stdout.log").open("wb") as out, errors.open("wb") as err:
         with pinned(core):
             process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=err)
         try:
-            _wait_for(name, process, url, errors)
-            yield Server(name, url, process.pid)
+            _wait_for(server, process, answers, errors)
+            yield server._replace(pid=process.pid)
         finally:
             _stop(process)
 
 
-def _wait_for(name: str, process: subprocess.Popen[bytes], url: str, errors: Path) -> None:
+def _wait_for(
+    server: Server,
+    process: subprocess.Popen[bytes],
+    answers: Callable[[Server], bool],
+    errors: Path,
+) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise BenchError(f"{name} did not start:\n{errors.read_text()[-1_000:]}")
-        try:
-            answer = ask(url)
-        except httpx.TransportError:
-            time.sleep(0.05)
-            continue
-        if answer.status_code == 200:
+            raise BenchError(f"{server.name} did not start:\n{errors.read_text()[-1_000:]}")
+        if answers(server):
             return
-        raise BenchError(f"{name} answered {answer.status_code}: {answer.text[:500]}")
-    raise BenchError(f"{name} does not answer at {url}")
+        time.sleep(0.05)
+    raise BenchError(f"{server.name} does not answer at {server.url}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

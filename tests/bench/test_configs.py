@@ -21,6 +21,27 @@ def test_the_gateway_accepts_its_configuration(tmp_path: Path, *, log_requests: 
     assert configuration.current.settings.log.requests is log_requests
 
 
+@pytest.mark.parametrize("durability", ["strict", "relaxed"])
+@pytest.mark.parametrize("store", ["memory", "redis://127.0.0.1:6379/0"])
+def test_the_middleware_accepts_its_configuration(
+    tmp_path: Path, store: str, durability: str
+) -> None:
+    """It counts where and as it is told, and has as many accounts as there are keys."""
+    for name, text in configs.middleware(durability, store=store, keys=7).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    configuration = Configuration(tmp_path)
+    assert configuration.reload() == []
+    assert len(configuration.current.accounts) == 7
+    counters = configuration.current.settings.counters
+    assert (counters.store, counters.durability) == (store, durability)
+
+
+def test_every_window_has_its_length() -> None:
+    """What the peers count in seconds is what the contract says in words."""
+    assert [*configs.SECONDS] == [*configs.WINDOWS]
+
+
 def test_the_load_is_on_the_metered_route() -> None:
     """What the load asks for is what the six limits count."""
     policy = configs.gateway(9000, log_requests=True)["policies/six-limits.toml"]
