@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 POLICY ?= booking
 
-.PHONY: demo test check bench docs lock clean
+.PHONY: demo test check bench faults docs lock clean
 
 demo: $(READY)
 	$(BIN)/fairuse demo --policy $(POLICY) $(DEMO)
@@ -26,6 +26,9 @@ check: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m bench $(BENCH)
+
+faults: $(READY)
+	@$(BIN)/python -m tests.faults $(FAULTS)
 
 docs: $(READY)
 	$(BIN)/mkdocs build --strict --quiet
