@@ -24,7 +24,7 @@ from bench.configs import NEVER_REACHED, SECONDS, WINDOWS
 from bench.errors import BenchError
 from fairuse.base.clock import SystemClock
 from fairuse.rules.agreed import History
-from fairuse.rules.claims import Claim
+from fairuse.rules.claims import Claim, Claims
 from fairuse.rules.policy import Policy
 from fairuse.rules.tenant import Tenant
 from fairuse.rules.terms import Terms
@@ -67,7 +67,7 @@ def fairuse_decider(keys: int, windows: Sequence[str] = SIX, *, settled: bool = 
     clock, journal = SystemClock(), Journal()
     counters = MemoryCounters(journal, _ignore, most=keys * len(windows) + 1)
     terms = _terms(windows)
-    known: dict[str, list[Claim]] = {}
+    known: dict[str, Claims] = {}
 
     def decide(key: str) -> None:
         claims = known.get(key)
@@ -95,7 +95,7 @@ def redis_decider(url: str, *, leases: bool) -> Decider:
     counters = SharedCounters(Channel(url), namespace, clock, _ignore, strict=not leases)
     starting = asyncio.ensure_future(counters.start())
     terms = _terms(SIX)
-    known: dict[str, list[Claim]] = {}
+    known: dict[str, Claims] = {}
 
     async def decide(key: str) -> None:
         if not starting.done():
@@ -251,8 +251,8 @@ def _terms(windows: Sequence[str]) -> list[LimitTerms]:
     return [limit for limit in terms.limits if limit.name in windows]
 
 
-def _claims(terms: Sequence[LimitTerms], moment: float) -> list[Claim]:
-    return [Claim(limit, (), NEVER_REACHED, 1, limit.span(moment)) for limit in terms]
+def _claims(terms: Sequence[LimitTerms], moment: float) -> Claims:
+    return Claims(Claim(limit, (), NEVER_REACHED, 1, limit.span(moment)) for limit in terms)
 
 
 def _ignore(_crossing: object) -> None:

@@ -51,19 +51,21 @@ def test_the_same_claim_for_other_units_keeps_the_rest(*, refusable: bool) -> No
 def test_what_is_agreed_of_the_hard_limits() -> None:
     """P4, F-29: the policy names each hard limit that has a window once, and no soft one."""
     claims = Claims([claim(each, NOON) for each in (MINUTE, SOFT, FULL, MONTH)], NOON, NOON)
-    assert claims.policy == f'"minute";q=60;w=60, "month";q=5000;w={30 * DAY}'
+    agreed = f'"minute";q=60;w=60, "month";q=5000;w={30 * DAY}'
+    assert claims.policy == (b"ratelimit-policy", agreed.encode())
+    assert claims.state == b'"minute";r=%d;t=%d, "month";r=%d;t=%d'
     assert claims.policy is claims.policy
-    assert Claims([claim(SOFT, NOON)], NOON, NOON).policy == ""
-    assert Claims([], NOON, NOON).policy == ""
+    assert Claims([claim(SOFT, NOON)], NOON, NOON).policy is None
+    assert Claims([], NOON, NOON).policy is None
 
 
 def test_parts_of_a_unit_are_shown_as_whole_ones() -> None:
     """F-29 (never more than granted): of 2.57 units 2 are shown, and of 0.99 none."""
     hundredths = replace(MINUTE, unit=Unit("unit", "units", 2))
     [shown] = [claim(replace(hundredths, timeline=limit("m", 257).timeline), NOON)]
-    assert (shown.whole(257), shown.whole(99), shown.whole(-1)) == (2, 0, -1)
-    assert Claims([shown], NOON, NOON).policy == '"minute";q=2;w=60'
-    assert claim(MINUTE, NOON).whole(257) == 257
+    assert shown.one == 100
+    assert Claims([shown]).policy == (b"ratelimit-policy", b'"minute";q=2;w=60')
+    assert claim(MINUTE, NOON).one == 1
 
 
 def test_a_claim_says_what_it_asks() -> None:

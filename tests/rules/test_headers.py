@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairuse.rules.headers import policy_item, retry_after, state_item
+from fairuse.rules.headers import (
+    policy_header,
+    policy_item,
+    retry_after,
+    state_figures,
+    state_form,
+    state_header,
+)
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True)
 POLICY = re.compile(r'"(?P<name>[a-z0-9-]+)";q=(?P<amount>\d+);w=(?P<seconds>\d+)')
@@ -19,8 +26,10 @@ STATE = re.compile(r'"(?P<name>[a-z0-9-]+)";r=(?P<left>\d+);t=(?P<seconds>\d+)')
 def test_the_items_of_a_limit() -> None:
     """Each hard limit is an item of both fields: what is agreed, and what remains."""
     assert policy_item("burst", 60, 60) == '"burst";q=60;w=60'
-    assert state_item("burst", 12, 40.1) == '"burst";r=12;t=41'
-    assert state_item("per-day", -3, 0.0) == '"per-day";r=0;t=0'
+    figures = [*state_figures(12, 40.1), *state_figures(-3, 0.0)]
+    shown = state_header(state_form(["burst", "per-day"]), figures)
+    assert shown == (b"ratelimit", b'"burst";r=12;t=41, "per-day";r=0;t=0')
+    assert policy_header(["a", "b"]) == (b"ratelimit-policy", b"a, b")
 
 
 @given(NAMES, st.integers(0, 2**53), st.integers(1, 2**40))
@@ -34,7 +43,8 @@ def test_what_is_agreed_is_an_item(name: str, amount: int, seconds: int) -> None
 @given(NAMES, st.integers(-(2**53), 2**53), st.floats(-1e9, 1e9))
 def test_what_remains_is_an_item(name: str, remaining: int, resets_in: float) -> None:
     """F-29 (never more than granted): no item has a negative number or more than remains."""
-    item = STATE.fullmatch(state_item(name, remaining, resets_in))
+    _, shown = state_header(state_form([name]), state_figures(remaining, resets_in))
+    item = STATE.fullmatch(shown.decode())
     assert item is not None
     seconds = math.ceil(max(0.0, resets_in))
     assert item.groups() == (name, str(max(0, remaining)), str(seconds))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tests.stores.support import claim, limit
 
 from fairuse.base.clock import ManualClock
+from fairuse.rules.claims import Claims
 from fairuse.stores.callers import RecentEvents
 from fairuse.stores.journal import Journal
 from fairuse.stores.memory import MemoryCounters
@@ -48,7 +49,7 @@ class Attack:
         """Use one unit; says whether it was let in."""
         now = self.clock.now()
         claims: list[Claim] = [claim(self.month, now.wall, place=name)]
-        decision = self.counters.try_reserve("anna", claims, now)
+        decision = self.counters.try_reserve("anna", Claims(claims), now)
         if isinstance(decision, Receipt):
             self.counters.settle(decision, Outcome.ACCEPTED, {}, now)
         return not isinstance(decision, Exceeded)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from fairuse.rules.agreed import DatedAmount
 from fairuse.rules.amounts import Amount
-from fairuse.rules.claims import Claim
+from fairuse.rules.claims import Claim, Claims
 from fairuse.rules.meters import KINDS, WHATEVER_THE_ANSWER
 from fairuse.rules.terms import LimitTerms
 from fairuse.rules.units import Unit
@@ -19,7 +19,7 @@ from fairuse.stores.memory import MOST_TALLIES, MemoryCounters
 from fairuse.stores.protocol import Exceeded, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from typing import Any, Self
 
@@ -95,6 +95,25 @@ def claim(
     return Claim(terms, scope, amount.value, cost, terms.span(moment), member, refusable=refusable)
 
 
+Plans = dict[object, Claims]
+MOST_PLANS = 16
+"""A plan has counts of its own remembered."""
+
+
+def planned(plans: Plans, account: str, claims: Iterable[Claim]) -> Claims:
+    """Give the plan of requests that are alike, as the gateway keeps it; a plan as it is."""
+    if isinstance(claims, Claims):
+        return claims
+    made = Claims(claims)
+    if len(plans) > MOST_PLANS:
+        plans.clear()
+    alike = (
+        (id(each.limit), each.scope, each.amount, each.cost, each.span, each.member, each.hard)
+        for each in made
+    )
+    return plans.setdefault((account, *alike), made)
+
+
 class Store:
     """A store of counters of any kind, in a loop of its own: whoever asks gets the answer at once.
 
@@ -107,6 +126,7 @@ class Store:
         self._runner = asyncio.Runner()
         self._before = before
         self._told: list[Crossing] = []
+        self._plans: Plans = {}
         self._stack = AsyncExitStack()
         self.counters = self.run(self._stack.enter_async_context(opened(self._told.append)))
 
@@ -133,12 +153,13 @@ class Store:
             self._before(at)
 
     def reserve(self, account: str, claims: Sequence[Claim], at: Instant) -> Decision:
-        """Reserve; ask where the store can't say at once."""
+        """Reserve; ask where the store can't say at once. What is alike is planned once."""
+        plan = planned(self._plans, account, claims)
 
         async def reserved() -> Decision:
-            decision = self.counters.try_reserve(account, claims, at)
+            decision = self.counters.try_reserve(account, plan, at)
             if decision is None:
-                decision = await self.counters.reserve(account, claims, at)
+                decision = await self.counters.reserve(account, plan, at)
             return decision
 
         self.before(at)

@@ -16,10 +16,11 @@ from tests.stores.support import DAY, MemoryStore, claim, limit, settled, take, 
 from tests.support import NOON
 
 from fairuse.base.clock import ManualClock
+from fairuse.rules.claims import Claims
 from fairuse.stores.protocol import Exceeded, Outcome, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from fairuse.rules.claims import Claim
     from fairuse.rules.terms import LimitTerms
@@ -147,6 +148,15 @@ LIMITS = (
 )
 
 
+UNITS = (
+    limit("minute", 18),
+    limit("hour", 25, "1 hour"),
+    limit("day", 22, "calendar day"),
+    limit("soft", 14, "calendar month", over="case"),
+)
+"""Of these, many requests go on one tab."""
+
+
 class Step(NamedTuple):
     """One thing that happens."""
 
@@ -156,7 +166,11 @@ class Step(NamedTuple):
     outcome: Outcome
 
 
-WHAT = ["reserve", "reserve", "reserve", "settle", "accrue", "record", "wait", "step", "peek"]
+WHAT = [
+    *["reserve"] * 6,
+    *["settle"] * 3,
+    *["accrue", "record", "wait", "step", "peek"],
+]
 STEPS = st.lists(
     st.builds(
         Step,
@@ -167,15 +181,23 @@ STEPS = st.lists(
     ),
     max_size=40,
 )
-WAITS = (1, 20, 39, 59, 60, 3_600, MIDNIGHT)
+WAITS = (0.25, 1, 20, 39, 59, 60, 3_600, MIDNIGHT)
 JUMPS = (MIDNIGHT, -MIDNIGHT, DAY, -DAY)
 
 
 class Side:
     """A store, with the claims it is asked for: each made once, or each time."""
 
-    def __init__(self, store: MemoryStore, clock: ManualClock, *, known: bool) -> None:
+    def __init__(
+        self,
+        store: MemoryStore,
+        clock: ManualClock,
+        limits: Sequence[LimitTerms],
+        *,
+        known: bool,
+    ) -> None:
         self.store = store
+        self._limits = limits
         self.told: list[object] = []
         self._clock = clock
         self._known = Known(clock) if known else None
@@ -186,23 +208,24 @@ class Side:
         now = self._clock.now()
         if step.what == "reserve":
             known = self._known or Known(self._clock)
-            claims = [known.of(terms, 1, step.user) for terms in LIMITS]
-            return self._noted(self.store.reserve("anna", claims, now))
+            claims = [known.of(terms, 1, step.user) for terms in self._limits]
+            plan = claims if self._known is not None else Claims(claims)
+            return self._noted(self.store.reserve("anna", plan, now))
         if step.what == "peek":
             return sorted(self.store.read("anna", now))
         if step.what == "record":
             moment = now.wall - step.number * 1_800
-            for terms in LIMITS[:3]:
+            for terms in self._limits[:3]:
                 told = claim(terms, moment, step.number % 4)
                 self.told += self.store.record("anna", told, moment, now)
         elif self._open and step.what in ("settle", "accrue"):
             index = step.number % len(self._open)
-            costs = {"m": step.number % 5, "g": step.number % 9}
+            costs = {} if step.user in "ab" else {"m": step.number % 5, "g": step.number % 9}
             if step.what == "settle":
                 receipt = self._open.pop(index)
                 self.told += self.store.settle(receipt, step.outcome, costs, now)
             else:
-                self.told += self.store.accrue(self._open[index], {"m": costs["m"]}, now)
+                self.told += self.store.accrue(self._open[index], {"m": step.number % 5}, now)
         return None
 
     def _noted(self, decision: Decision) -> object:
@@ -215,14 +238,19 @@ class Side:
         return decision.claim.limit.name, decision.used, decision.frees_in, others
 
 
+@pytest.mark.parametrize("strict", [False, True], ids=["relaxed", "strict"])
+@pytest.mark.parametrize("limits", [LIMITS, UNITS], ids=["of all kinds", "units alone"])
 @settings(max_examples=300, deadline=None)
-@given(STEPS)
-def test_a_known_claim_counts_as_a_new_one(steps: list[Step]) -> None:
+@given(steps=STEPS)
+def test_a_known_claim_counts_as_a_new_one(
+    limits: Sequence[LimitTerms], steps: list[Step], *, strict: bool
+) -> None:
     """F-31, F-26: over any course, clocks that step too, what is remembered is what one finds."""
     clock = ManualClock(NOON)
     with ExitStack() as stack:
         sides = [
-            Side(stack.enter_context(MemoryStore()), clock, known=known) for known in (True, False)
+            Side(stack.enter_context(MemoryStore(strict=strict)), clock, limits, known=known)
+            for known in (True, False)
         ]
         for step in steps:
             if step.what == "wait":
@@ -234,6 +262,9 @@ def test_a_known_claim_counts_as_a_new_one(steps: list[Step]) -> None:
                 clock.step_wall(away)  # and back again
                 one, other = (side.do(step) for side in sides)
                 clock.step_wall(-away)
+                assert one == other
+            if step.number % 8 == 0:
+                one, other = (side.store.write(clock.now()) for side in sides)
                 assert one == other
         one, other = (sorted(side.store.read("anna", clock.now())) for side in sides)
         assert one == other

@@ -9,6 +9,7 @@ from tests.stores.support import DAY, claim, fits, limit
 from tests.support import NOON
 
 from fairuse.base.clock import ManualClock
+from fairuse.rules.claims import Claims
 from fairuse.rules.tally import KEPT_SECONDS
 from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger
@@ -43,7 +44,7 @@ class Process:
 
     def take(self, *claims: Claim) -> Decision:
         """Reserve."""
-        return self.counters.try_reserve("anna", claims, self.clock.now())
+        return self.counters.try_reserve("anna", Claims(claims), self.clock.now())
 
     def taken(self, *claims: Claim) -> Receipt:
         """Reserve what surely fits."""

@@ -107,7 +107,7 @@ async def explain_request(configuration: Configuration, request: Request, clock:
     readings = await state.counters.read(subject.account, at)
     found["limits"] = [
         _claim(claim, subject, readings, state.counters.needs(subject.account, claim, at), at)
-        for claim in claims.all
+        for claim in claims
     ]
     decision = await decide(subject, claims, state.counters, at)
     if refusal is None and not isinstance(decision, Receipt):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from fairuse.rules.headers import policy_item
+from fairuse.rules.headers import policy_header, policy_item, state_form
 from fairuse.rules.windows import Rolling
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
+    from fairuse.base.wire import Header
     from fairuse.rules.tally import ScopeKey
     from fairuse.rules.terms import LimitTerms
     from fairuse.rules.windows import Span
@@ -21,18 +23,21 @@ class Claim:
     `span` is the calendar window of this moment, and None for other windows; `member` is who is
     told apart. `hard` says that it is refused where it does not fit: what only lowers a level never
     is. `flow` tells units that add up from levels and members, `plain` those of a hard limit.
-    `window_seconds` are 0 where there is no window. `counter` is the store's own mark: where it
-    counted a claim like this last.
+    `window_seconds` are 0 where there is no window; clients are told of what is `announced`. `one`
+    is how many counted units are a whole one. `counter` is the store's own mark: where it counted a
+    claim like this last.
     """
 
     __slots__ = (
         "amount",
+        "announced",
         "cost",
         "counter",
         "flow",
         "hard",
         "limit",
         "member",
+        "one",
         "plain",
         "scope",
         "span",
@@ -60,6 +65,8 @@ class Claim:
         self.flow = limit.kind == "flow"
         self.plain = self.flow and limit.hard
         self.window_seconds = _window_seconds(limit, span)
+        self.announced = limit.hard and self.window_seconds > 0
+        self.one: int = 10**limit.unit.decimals
         self.counter: Any = None
 
     def but(self, *, cost: int, span: Span | None) -> Claim:
@@ -68,11 +75,6 @@ class Claim:
         claim.hard = self.hard
         claim.counter = self.counter
         return claim
-
-    def whole(self, counted: int) -> int:
-        """Turn what is counted into whole units, rounded down."""
-        decimals = self.limit.unit.decimals
-        return int(counted // 10**decimals) if decimals else counted
 
     def __repr__(self) -> str:
         return f"Claim({self.limit.name!r}, {self.scope!r}, {self.cost} of {self.amount})"
@@ -84,27 +86,43 @@ def _window_seconds(limit: LimitTerms, span: Span | None) -> int:
     return limit.window.seconds if isinstance(limit.window, Rolling) else 0
 
 
-class Claims:
+class Claims(list[Claim]):
     """The claims of a request: the same for every request like it until a window turns.
 
-    From `since` until before `until` (seconds since 1970) windows and amounts are the same.
+    From `since` until before `until` (seconds since 1970) windows and amounts are the same. It
+    `adds_up` where all of it are units that add up within a window. `tab`
+    and `slots` are the store's own marks: what requests like this have taken and is not entered
+    yet, and which slots the one before took from.
     """
 
-    __slots__ = ("_policy", "all", "since", "until")
+    __slots__ = ("_policy", "_state", "adds_up", "since", "slots", "tab", "until")
 
-    def __init__(self, claims: Sequence[Claim], since: float, until: float) -> None:
-        self.all = claims
+    def __init__(
+        self, claims: Iterable[Claim] = (), since: float = -math.inf, until: float = math.inf
+    ) -> None:
+        super().__init__(claims)
         self.since = since
         self.until = until
-        self._policy: str | None = None
+        self.adds_up = all(claim.flow and claim.window_seconds for claim in self)
+        self.tab: Any = None
+        self.slots: Any = None
+        self._policy: Header | None = None
+        self._state = b""
 
     @property
-    def policy(self) -> str:
-        """Give what RateLimit-Policy says of the hard limits; "" where there are none."""
-        if self._policy is None:
-            self._policy = ", ".join(
-                policy_item(claim.limit.name, claim.whole(claim.amount), claim.window_seconds)
-                for claim in self.all
-                if claim.limit.hard and claim.window_seconds
+    def policy(self) -> Header | None:
+        """Give RateLimit-Policy: what is agreed of the hard limits; None where there are none."""
+        if self._policy is None and any(claim.announced for claim in self):
+            self._policy = policy_header(
+                policy_item(claim.limit.name, claim.amount // claim.one, claim.window_seconds)
+                for claim in self
+                if claim.announced
             )
         return self._policy
+
+    @property
+    def state(self) -> bytes:
+        """Give the form of RateLimit: two places for each limit, as `state_form` has them."""
+        if not self._state:
+            self._state = state_form(claim.limit.name for claim in self if claim.announced)
+        return self._state

@@ -10,6 +10,8 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from fairuse.base.wire import Header
 
 
@@ -18,12 +20,28 @@ def policy_item(name: str, amount: int, window_seconds: int) -> str:
     return f'"{name}";q={amount};w={window_seconds}'
 
 
-def state_item(name: str, remaining: int, resets_in: float) -> str:
-    """Write how many whole units remain, and for how many seconds; neither is ever negative."""
-    remaining = max(remaining, 0)
+def policy_header(items: Iterable[str]) -> Header:
+    """Write what is agreed."""
+    return (b"ratelimit-policy", ", ".join(items).encode())
+
+
+def state_form(names: Iterable[str]) -> bytes:
+    """Write what remains of some limits, with places for the figures of each."""
+    return ", ".join(f'"{name}";r=%d;t=%d' for name in names).encode()
+
+
+def state_figures(remaining: int, resets_in: float) -> tuple[int, int]:
+    """Give how many units remain, and for how many whole seconds; neither is ever negative."""
     # Rounded up; for every limit of every answer a call less.
-    seconds = -int(-resets_in // 1) if resets_in > 0 else 0
-    return f'"{name}";r={remaining};t={seconds}'
+    return (
+        remaining if remaining > 0 else 0,  # noqa: FURB136
+        -int(-resets_in // 1) if resets_in > 0 else 0,
+    )
+
+
+def state_header(form: bytes, figures: Sequence[int]) -> Header:
+    """Write what remains."""
+    return (b"ratelimit", form % tuple(figures))
 
 
 def retry_after(seconds: float) -> Header:

@@ -14,7 +14,7 @@ are counted by tallies too.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from fairuse.base.instant import Instant
@@ -70,11 +70,12 @@ class Tally:
     slots are over, or the store has forgotten it. The store's own marks: `remembered`, it is found
     by its key; `kept`, it has settled units and stays until they are over; `held`, so many receipts
     are open on it; `touched`, it was used lately; `amount`, what it was last compared with; `due`,
-    the minute in which it is looked at again.
+    the minute in which it is looked at again; `tab`, what has more to enter; `by`, who took last.
     """
 
     __slots__ = (
         "amount",
+        "by",
         "due",
         "held",
         "kept",
@@ -82,6 +83,7 @@ class Tally:
         "measure",
         "remembered",
         "slots",
+        "tab",
         "touched",
         "turns_at",
         "used",
@@ -100,6 +102,8 @@ class Tally:
         self.kept = False
         self.remembered = False
         self.touched = True
+        self.tab: Any = None
+        self.by: Any = None
 
     @property
     def live(self) -> bool:
@@ -145,6 +149,18 @@ class Tally:
         slot.settled = min(slot.settled + actual, MOST)
         if not slot.over:
             self.used += actual - reserved
+
+    def hold(self, requests: int) -> None:
+        """Have so many requests more open."""
+        self.held += requests
+
+    def enter(self, slot: Slot, taken: int, settled: int) -> None:
+        """Enter units that were taken, and units that were settled as they had been taken."""
+        self.touched = True
+        slot.open += taken - settled
+        slot.settled = min(slot.settled + settled, MOST)
+        if not slot.over:
+            self.used += taken
 
     def reading(self, slot: Slot) -> int:
         """Give the settled units of the window that a slot belongs to."""

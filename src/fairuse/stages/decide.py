@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.rules.blocks import next_block
-from fairuse.rules.headers import policy_item, state_item
+from fairuse.rules.headers import (
+    policy_header,
+    policy_item,
+    state_figures,
+    state_form,
+    state_header,
+)
 from fairuse.rules.refusal import Figures, Refusal
 from fairuse.rules.windows import Always
 from fairuse.stores.protocol import Exceeded, Receipt, StoreAway
@@ -32,31 +38,30 @@ AWAY_SECONDS = 1
 
 async def decide(subject: Subject, claims: Claims, counters: Counters, at: Instant) -> Decision:
     """Reserve what the request needs, or say which limit it would take over its amount."""
-    decision = counters.try_reserve(subject.account, claims.all, at)
+    decision = counters.try_reserve(subject.account, claims, at)
     if decision is None:
-        return await counters.reserve(subject.account, claims.all, at)
+        return await counters.reserve(subject.account, claims, at)
     return decision
 
 
 def limit_headers(claims: Claims, decision: Decision, at: Instant) -> Headers:
     """Write what remains of the hard limits that were asked; soft ones show nothing (P4)."""
     if isinstance(decision, Receipt):
-        if not claims.policy:
+        policy = claims.policy
+        if policy is None:
             return []
-        left = [
-            state_item(claim.limit.name, claim.whole(claim.amount - used), resets_in)
-            for claim, used, resets_in in decision.standings(at)
-            if claim.limit.hard and claim.window_seconds
-        ]
-        policy, state = claims.policy, ", ".join(left)
-    elif isinstance(decision, Exceeded) and (seconds := decision.claim.window_seconds):
+        figures: list[int] = []
+        for claim, used, resets_in in decision.standings(at):
+            if claim.announced:
+                figures += state_figures((claim.amount - used) // claim.one, resets_in)
+        return [policy, state_header(claims.state, figures)]
+    if isinstance(decision, Exceeded) and (seconds := decision.claim.window_seconds):
         claim = decision.claim
-        name, remains = claim.limit.name, claim.whole(claim.amount - decision.used)
-        policy = policy_item(name, claim.whole(claim.amount), seconds)
-        state = state_item(name, remains, decision.frees_in or seconds)
-    else:
-        return []
-    return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode())]
+        name, remains = claim.limit.name, (claim.amount - decision.used) // claim.one
+        figures = [*state_figures(remains, decision.frees_in or seconds)]
+        policy = policy_header([policy_item(name, claim.amount // claim.one, seconds)])
+        return [policy, state_header(state_form([name]), figures)]
+    return []
 
 
 def refusal_of(exceeded: Exceeded | StoreAway, at: Instant) -> Refusal:

@@ -293,6 +293,8 @@ def _item(item: ItemChange) -> ItemKey:
 
 
 def _row(slot: Slot, tally: Tally, at: Instant, *, strict: bool) -> SlotRow:
+    if tally.tab is not None:
+        tally.tab.enter()
     measure = tally.measure
     ends_at = slot.ends + at.wall - at[tally.clock]
     level = tally.level if measure == "gauge" else None

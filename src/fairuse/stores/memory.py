@@ -22,12 +22,13 @@ from fairuse.stores.claimed import (
 )
 from fairuse.stores.protocol import Exceeded, Outcome, Reading, Receipt, longest
 from fairuse.stores.room import Room
+from fairuse.stores.tab import Tab, may_begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from fairuse.base.instant import Instant
-    from fairuse.rules.claims import Claim
+    from fairuse.rules.claims import Claim, Claims
     from fairuse.stores.journal import SlotJournal
     from fairuse.stores.protocol import Costs, Crossed, Decision
     from fairuse.stores.rows import MemberRow, SlotRow
@@ -38,14 +39,24 @@ MOST_TALLIES = 1_000_000
 
 
 class MemoryReceipt(Receipt):
-    """Units reserved in memory: beside each claim its tally, and the slot that holds them."""
+    """Units reserved in memory: beside each claim its tally, and the slot that holds them.
 
-    __slots__ = ("slots", "tallies")
+    As long as there is a tab, that counts them.
+    """
 
-    def __init__(self, claims: Sequence[Claim], tallies: list[Tally], slots: list[Slot]) -> None:
+    __slots__ = ("slots", "tab", "tallies")
+
+    def __init__(
+        self,
+        claims: Sequence[Claim],
+        tallies: Sequence[Tally],
+        slots: Sequence[Slot],
+        tab: Tab[Tally] | None = None,
+    ) -> None:
         self.claims = claims
         self.tallies = tallies
         self.slots = slots
+        self.tab = tab
         self.open = True
 
     @property
@@ -55,8 +66,17 @@ class MemoryReceipt(Receipt):
 
     def standings(self, at: Instant) -> Iterator[tuple[Claim, int, float]]:
         """Give each claim, what is used of its limit, and in how many seconds nothing would be."""
+        if self.tab is not None:
+            yield from self.tab.standings(at)
+            return
         for claim, tally, slot in self.holds:
             yield claim, tally.used, slot.ends - at[tally.clock]
+
+    def leave_tab(self) -> None:
+        """Go on without the tab."""
+        if self.tab is not None and not self.tab.closed:
+            self.tab.leave()
+        self.tab = None
 
 
 class MemoryCounters:
@@ -78,11 +98,24 @@ class MemoryCounters:
         """Say nothing: this store is always there."""
         return ""
 
-    def try_reserve(self, account: str, claims: Sequence[Claim], at: Instant) -> Decision:
+    def try_reserve(self, account: str, claims: Claims, at: Instant) -> Decision:
         """Reserve on all claims or on none."""
+        tab: Tab[Tally] | None = claims.tab
+        if tab is None or not tab.left or at.monotonic >= tab.until or at.wall >= tab.ends_at:
+            return self._reserve(account, claims, at)
+        tab.left -= 1
+        tab.open += 1
+        tab.taken += 1
+        tab.latest = at.monotonic
+        if self._journal.strict and not tab.noted:
+            self._note(tab)
+        return MemoryReceipt(claims, tab.counted, tab.slots, tab)
+
+    def _reserve(self, account: str, claims: Claims, at: Instant) -> Decision:
+        """Reserve in each tally."""
         for claim in claims:
             tally: Tally | None = claim.counter
-            if tally is None or at[tally.clock] >= tally.turns_at:
+            if tally is None or tally.tab is not None or at[tally.clock] >= tally.turns_at:
                 tally = self._turned(account, claim, at)
             if claim.hard and tally.used + claim.cost > claim.amount and over(claim, tally):
                 return self._exceeded(account, claims, at)
@@ -97,14 +130,14 @@ class MemoryCounters:
             slots.append(tally.take(claim.cost, at, claim.span, claim.member))
             if not tally.remembered:
                 tally.turns_at = -math.inf  # there was no room: the next one looks again
-        receipt = MemoryReceipt(claims, tallies, slots)
         if self._journal.strict:
-            for claim, tally, slot in receipt.holds:
+            for claim, tally, slot in zip(claims, tallies, slots, strict=True):
                 if claim.flow and tally.remembered:
                     self._journal.note_slot(tally, slot)
-        return receipt
+        self._begin_tab(claims, tallies, slots)
+        return MemoryReceipt(claims, tallies, slots)
 
-    async def reserve(self, account: str, claims: Sequence[Claim], at: Instant) -> Decision:
+    async def reserve(self, account: str, claims: Claims, at: Instant) -> Decision:
         """Reserve on all claims or on none: nobody has to be asked."""
         return self.try_reserve(account, claims, at)
 
@@ -114,6 +147,15 @@ class MemoryCounters:
             return
         receipt.open = False
         accepted = outcome is Outcome.ACCEPTED
+        tab: Tab[Tally] | None = receipt.tab  # type: ignore[attr-defined]
+        if tab is not None:
+            if accepted and not costs and not tab.closed:
+                tab.open -= 1
+                tab.settled += 1
+                if not tab.noted:
+                    self._note(tab)
+                return
+            receipt.leave_tab()  # type: ignore[attr-defined]
         note_slot = self._journal.note_slot
         for claim, tally, slot in receipt.holds:  # type: ignore[attr-defined]
             tally.held -= 1
@@ -123,6 +165,8 @@ class MemoryCounters:
                 slot.settled += claim.cost
                 note_slot(tally, slot)
                 continue
+            if tally.tab is not None:
+                tally.tab.close()
             limit = claim.limit
             if limit.whatever_the_answer or outcome.counts(hard=limit.hard):
                 actual = costs.get(limit.meter, claim.cost)
@@ -135,12 +179,16 @@ class MemoryCounters:
         """Count units of a receipt that stays open, in the windows of this moment."""
         if not receipt.open or not isinstance(receipt, MemoryReceipt):
             return
+        receipt.leave_tab()
         receipt.claims = claims = [*receipt.claims]  # those of the request alone from here on
+        receipt.slots = slots = [*receipt.slots]
         for index, (claim, tally, held) in enumerate(receipt.holds):
             units = costs.get(claim.limit.meter, 0)
             if units:
+                if tally.tab is not None:
+                    tally.tab.close()
                 now, slot = accrued(claim, tally, held, units, at)
-                claims[index], receipt.slots[index] = now, slot
+                claims[index], slots[index] = now, slot
                 if self._journal.strict and tally.remembered:
                     self._journal.note_slot(tally, held)  # it was written with what it held
                 self._counted(now, tally, slot, at)
@@ -163,7 +211,7 @@ class MemoryCounters:
         """Give what the account has used."""
         readings = []
         for tally in self._accounts.get(account, {}).values():
-            tally.expire(at)
+            _expire(tally, at)
             if tally.live:
                 readings.append(reading_of(tally, at))
         return readings
@@ -185,7 +233,7 @@ class MemoryCounters:
         now = int(at.monotonic // SWEEP_SECONDS)
         for minute in [minute for minute in self._due if minute <= now]:
             for tally in self._due.pop(minute):
-                tally.expire(at)
+                _expire(tally, at)
                 if tally.held or tally.forgotten_in(at) > 0:
                     self._look_again(tally, at)
                 else:
@@ -214,6 +262,25 @@ class MemoryCounters:
                 tally.expire(at)
             self._keep(tally, at)
 
+    def _begin_tab(self, claims: Claims, tallies: Sequence[Tally], slots: Sequence[Slot]) -> None:
+        """Have requests like this one counted on a tab, where there are many of them."""
+        if may_begin(claims, tallies, slots) and all(tally.kept for tally in tallies):
+            room = [
+                (claim.amount - tally.used) // claim.cost
+                for claim, tally in zip(claims, tallies, strict=True)
+                if claim.cost
+            ]
+            if room and min(room) > 0:
+                Tab(claims, tallies, slots, min(room))
+        for tally in tallies:
+            tally.by = claims
+
+    def _note(self, tab: Tab[Tally]) -> None:
+        """Have what is on a tab written, once it is entered."""
+        tab.noted = True
+        for tally, slot in zip(tab.counted, tab.slots, strict=True):
+            self._journal.note_slot(tally, slot)
+
     def _restored(self, row: SlotRow) -> Tally:
         tally = self._accounts.get(row.key.account, {}).get(row.key)
         if tally is None:
@@ -221,11 +288,11 @@ class MemoryCounters:
             self._remember(tally)
         return tally
 
-    def _exceeded(self, account: str, claims: Sequence[Claim], at: Instant) -> Exceeded:
+    def _exceeded(self, account: str, claims: Claims, at: Instant) -> Exceeded:
         """Give of all claims that do not fit the one that takes longest."""
         found = []
         for claim in claims:
-            tally: Tally = claim.counter or self._tally(account, claim, at)
+            tally = self._turned(account, claim, at)
             if claim.hard and over(claim, tally):
                 found.append(exceeded(claim, tally, at))
         return longest(found)
@@ -236,7 +303,7 @@ class MemoryCounters:
         if tally is None or not tally.remembered:
             tally = claim.counter = self._tally(account, claim, at)
         else:
-            tally.expire(at)
+            _expire(tally, at)
         return tally
 
     def _tally(self, account: str, claim: Claim, at: Instant) -> Tally:
@@ -247,7 +314,7 @@ class MemoryCounters:
         if tally is None:
             tally = new_tally(key, limit.measure, limit.window, KEPT_SECONDS)
         else:
-            tally.expire(at)
+            _expire(tally, at)
         tally.amount = claim.amount
         return tally
 
@@ -300,6 +367,8 @@ class MemoryCounters:
         self._due[tally.due].add(tally)
 
     def _forget(self, tally: Tally) -> None:
+        if tally.tab is not None:
+            tally.tab.close()
         if tally.remembered:
             account = tally.key.account
             tallies = self._accounts[account]
@@ -312,3 +381,10 @@ class MemoryCounters:
                 self._due[tally.due].discard(tally)
             self.room.leave()
         tally.kept = False
+
+
+def _expire(tally: Tally, at: Instant) -> None:
+    """Enter what was taken, and forget what is over."""
+    if tally.tab is not None:
+        tally.tab.close()
+    tally.expire(at)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from fairuse.base.instant import Instant
-    from fairuse.rules.claims import Claim
+    from fairuse.rules.claims import Claim, Claims
     from fairuse.rules.tally import ScopeKey
     from fairuse.rules.terms import LimitTerms
 
@@ -126,14 +126,14 @@ class Counters(Protocol):
         """Say why the store can't be asked at the moment; "" where it can."""
         ...
 
-    def try_reserve(self, account: str, claims: Sequence[Claim], at: Instant) -> Decision | None:
+    def try_reserve(self, account: str, claims: Claims, at: Instant) -> Decision | None:
         """Reserve without waiting on all claims or on none (F-25); None where it has to be asked.
 
         A refused request burns nothing (F-24). Hard limits refuse, soft ones never do (P4).
         """
         ...
 
-    async def reserve(self, account: str, claims: Sequence[Claim], at: Instant) -> Decision:
+    async def reserve(self, account: str, claims: Claims, at: Instant) -> Decision:
         """Reserve in the same way, and wait for the answer, for a bounded time (F-37)."""
         ...
 

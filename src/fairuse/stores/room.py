@@ -66,6 +66,8 @@ class Room:
             tally = self._ring.popleft()
             if not tally.remembered:
                 continue
+            if tally.tab is not None:
+                tally.tab.close()
             stays = tally.held or tally.used >= NEAR * tally.amount
             if not stays and not tally.touched:
                 return self._forgotten(tally)

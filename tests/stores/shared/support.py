@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 from unittest.mock import patch
+from weakref import WeakKeyDictionary
 
-from tests.stores.support import claim, fits, take
+from tests.stores.support import Plans, claim, fits, planned, take
 
 from fairuse.base.clock import SystemClock
 from fairuse.stores.protocol import Outcome, Receipt
@@ -69,12 +70,16 @@ def drain(store: SharedStore, clock: ManualClock, asked: Claim) -> int:
     return store.run(drained())
 
 
+_plans: WeakKeyDictionary[SharedCounters, Plans] = WeakKeyDictionary()
+
+
 async def reserved(
     counters: SharedCounters, at: Instant, *claims: Claim, account: str = "anna"
 ) -> Decision:
     """Reserve, and ask where it can't be said at once."""
-    decision = counters.try_reserve(account, claims, at)
-    return decision if decision is not None else await counters.reserve(account, claims, at)
+    plan = planned(_plans.setdefault(counters, {}), account, claims)
+    decision = counters.try_reserve(account, plan, at)
+    return decision if decision is not None else await counters.reserve(account, plan, at)
 
 
 @dataclass

@@ -18,6 +18,7 @@ from tests.support import NOON
 
 from fairuse.base.clock import ManualClock, SystemClock
 from fairuse.base.instant import Instant
+from fairuse.rules.claims import Claims
 from fairuse.stores.protocol import Exceeded, Outcome
 from fairuse.stores.shared.channel import SERVER_TIME
 from fairuse.stores.shared.clock import StoreClock
@@ -155,7 +156,7 @@ async def test_no_nodes_time_is_sent(server: RedisServer) -> None:
             at = world.ahead.clock.now()
             claims = [claim(terms, at.wall) for terms in (DAILY, MINUTE, AT_ONCE)]
             claims.append(claim(SEATS, at.wall, member="bert"))
-            decision = await world.ahead.counters.reserve("anna", claims, at)
+            decision = await world.ahead.counters.reserve("anna", Claims(claims), at)
             world.advance(1)
             world.ahead.counters.settle(
                 fits(decision), Outcome.ACCEPTED, {"m": 1}, world.ahead.clock.now()

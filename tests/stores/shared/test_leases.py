@@ -9,6 +9,7 @@ from tests.redis_servers import REDIS_MARKS
 from tests.stores.shared.support import TURN, answered_late, asked_late, drain
 from tests.stores.support import claim, limit, take, taken, used
 
+from fairuse.rules.claims import Claims
 from fairuse.stores.protocol import Exceeded, Outcome
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ def test_a_lease_is_spent_without_asking(relaxed: Pair, clock: ManualClock) -> N
     one, other = relaxed
     taken(one, clock, claim(HOUR, clock.wall))
     calls, spent = one.shared._channel.calls, 0
-    while one.shared.try_reserve("anna", [claim(HOUR, clock.wall)], clock.now()) is not None:
+    while (
+        one.shared.try_reserve("anna", Claims([claim(HOUR, clock.wall)]), clock.now()) is not None
+    ):
         spent += 1
     assert (one.shared._channel.calls, spent) == (calls, 16)
     assert drain(other, clock, claim(HOUR, clock.wall)) == AMOUNT - 1 - spent
@@ -40,7 +43,7 @@ def test_nothing_is_leased_near_the_amount(relaxed: Pair, clock: ManualClock) ->
     """F-23: while fewer than 64 units are free, every one of them is asked for."""
     one, other = relaxed
     taken(one, clock, claim(NARROW, clock.wall))
-    assert one.shared.try_reserve("anna", [claim(NARROW, clock.wall)], clock.now()) is None
+    assert one.shared.try_reserve("anna", Claims([claim(NARROW, clock.wall)]), clock.now()) is None
     assert drain(other, clock, claim(NARROW, clock.wall)) == 62
 
 
@@ -131,7 +134,7 @@ def test_a_silent_process_spends_no_lease(
     one, other = relaxed
     taken(one, clock, claim(HOUR, clock.wall))
     clock.advance(seconds)
-    assert one.shared.try_reserve("anna", [claim(HOUR, clock.wall)], clock.now()) is None
+    assert one.shared.try_reserve("anna", Claims([claim(HOUR, clock.wall)]), clock.now()) is None
     assert (
         drain(one, clock, claim(HOUR, clock.wall)) + drain(other, clock, claim(HOUR, clock.wall))
         == AMOUNT - 1

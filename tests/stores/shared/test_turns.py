@@ -10,6 +10,7 @@ from tests.redis_servers import REDIS_MARKS
 from tests.stores.shared.support import TURN, asked_late, count, drain
 from tests.stores.support import DAY, claim, limit, settled, take, taken, used
 
+from fairuse.rules.claims import Claims
 from fairuse.stores.protocol import Exceeded, Outcome
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def test_a_request_is_decided_by_its_own_amount(pair: Pair, clock: ManualClock) 
     large = claim(limit("three", 100, "calendar day"), clock.wall, 0)
 
     async def asked_and_recorded() -> object:
-        asking = one.shared.reserve("anna", [claim(THREE, clock.wall, 4)], clock.now())
+        asking = one.shared.reserve("anna", Claims([claim(THREE, clock.wall, 4)]), clock.now())
         task = asyncio.ensure_future(asking)
         await asyncio.sleep(0)
         one.shared.record("anna", large, clock.wall, clock.now())

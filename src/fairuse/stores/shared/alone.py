@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from fairuse.rules.claims import Claims
 from fairuse.rules.levels import GaugeTally, InFlightTally
 from fairuse.stores.memory import MemoryCounters
 from fairuse.stores.protocol import Exceeded, StoreAway
@@ -64,7 +65,7 @@ class Alone:
                 self._claims[share.name] = claim
                 self._begin(account, own, share, at)
             alone[own] = claim
-        decision = self._counters.try_reserve(account, [*alone], at)
+        decision = self._counters.try_reserve(account, Claims(alone), at)
         if not isinstance(decision, Exceeded):
             return decision
         asked = alone[decision.claim]
@@ -112,7 +113,7 @@ class Alone:
         before.hard = False
         self._beginning = True
         if claim.limit.measure == "in flight":
-            self._counters.try_reserve(account, [before], at)  # nobody says when those end
+            self._counters.try_reserve(account, Claims([before]), at)  # nobody says when those end
         else:
             self._counters.record(account, before, at.wall, at)
         self._beginning = False
