@@ -22,7 +22,7 @@ from fairuse.stores.claimed import (
 )
 from fairuse.stores.protocol import Exceeded, Outcome, Reading, Receipt, longest
 from fairuse.stores.room import Room
-from fairuse.stores.tab import Tab, may_begin
+from fairuse.stores.tab import Tab, TabReceipt, may_begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,13 +38,10 @@ MOST_TALLIES = 1_000_000
 """About 700 MB; whoever makes up names can't take more (F-44)."""
 
 
-class MemoryReceipt(Receipt):
-    """Units reserved in memory: beside each claim its tally, and the slot that holds them.
+class MemoryReceipt(TabReceipt):
+    """Units reserved in memory: beside each claim its tally, and the slot that holds them."""
 
-    As long as there is a tab, that counts them.
-    """
-
-    __slots__ = ("slots", "tab", "tallies")
+    __slots__ = ("tallies",)
 
     def __init__(
         self,
@@ -72,12 +69,6 @@ class MemoryReceipt(Receipt):
         for claim, tally, slot in self.holds:
             yield claim, tally.used, slot.ends - at[tally.clock]
 
-    def leave_tab(self) -> None:
-        """Go on without the tab."""
-        if self.tab is not None and not self.tab.closed:
-            self.tab.leave()
-        self.tab = None
-
 
 class MemoryCounters:
     """Tallies in plain dicts, one dict per account.
@@ -101,12 +92,8 @@ class MemoryCounters:
     def try_reserve(self, account: str, claims: Claims, at: Instant) -> Decision:
         """Reserve on all claims or on none."""
         tab: Tab[Tally] | None = claims.tab
-        if tab is None or not tab.left or at.monotonic >= tab.until or at.wall >= tab.ends_at:
+        if tab is None or not tab.admits(at):
             return self._reserve(account, claims, at)
-        tab.left -= 1
-        tab.open += 1
-        tab.taken += 1
-        tab.latest = at.monotonic
         if self._journal.strict and not tab.noted:
             self._note(tab)
         return MemoryReceipt(claims, tab.counted, tab.slots, tab)

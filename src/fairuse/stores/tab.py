@@ -12,6 +12,7 @@ import math
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from fairuse.rules.tally import GRAINS
+from fairuse.stores.protocol import Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,6 +92,16 @@ class Tab(Generic[C]):
         """Say whether nobody takes any more, and all is entered."""
         return self.claims.tab is not self
 
+    def admits(self, at: Instant) -> bool:
+        """Let one more request in, where it fits; otherwise each tally has to be looked at."""
+        if not self.left or at.monotonic >= self.until or at.wall >= self.ends_at:
+            return False
+        self.left -= 1
+        self.open += 1
+        self.taken += 1
+        self.latest = at.monotonic
+        return True
+
     def enter(self) -> None:
         """Enter what was taken and settled since the last time."""
         self.noted = False
@@ -124,6 +135,26 @@ class Tab(Generic[C]):
         for claim, counted, slot in zip(self.claims, self.counted, self.slots, strict=True):
             resets_in = claim.window_seconds if claim.span is None else slot.ends - wall
             yield claim, counted.used + taken * claim.cost, resets_in
+
+
+class TabReceipt(Receipt):
+    """Units held in slots, one beside each claim; as long as there is a tab, that counts them."""
+
+    __slots__ = ("slots", "tab")
+
+    def __init__(
+        self, claims: Sequence[Claim], slots: Sequence[Slot], tab: Tab[Any] | None = None
+    ) -> None:
+        self.claims = claims
+        self.slots = slots
+        self.tab = tab
+        self.open = True
+
+    def leave_tab(self) -> None:
+        """Go on without the tab."""
+        if self.tab is not None and not self.tab.closed:
+            self.tab.leave()
+        self.tab = None
 
 
 def may_begin(claims: Claims, counted: Sequence[Counted], slots: Sequence[Slot]) -> bool:

@@ -19,14 +19,15 @@ from fairuse.stores.protocol import Exceeded, Outcome, Reading, Receipt
 from fairuse.stores.shared.alone import Alone
 from fairuse.stores.shared.names import share_name
 from fairuse.stores.shared.readings import read_account
-from fairuse.stores.shared.share import Share
+from fairuse.stores.shared.share import LARGEST_LEASE, Share
 from fairuse.stores.shared.teller import Teller
+from fairuse.stores.tab import Tab, TabReceipt, may_begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from fairuse.base.instant import Instant
-    from fairuse.rules.claims import Claim
+    from fairuse.rules.claims import Claim, Claims
     from fairuse.stores.protocol import Costs, Crossed, Decision
     from fairuse.stores.shared.channel import Channel
     from fairuse.stores.shared.clock import StoreClock
@@ -41,18 +42,16 @@ MOST_SHARES = 100_000
 log = logger(__name__)
 
 
-class SharedReceipt(Receipt):
+class SharedReceipt(TabReceipt):
     """Units held by this process: beside each claim the slot that holds them."""
 
-    __slots__ = ("slots",)
-
-    def __init__(self, claims: Sequence[Claim], slots: list[Slot]) -> None:
-        self.claims = claims
-        self.slots = slots
-        self.open = True
+    __slots__ = ()
 
     def standings(self, at: Instant) -> Iterator[tuple[Claim, int, float]]:
         """Give each claim, what is used as far as is known, and in how many seconds none would."""
+        if self.tab is not None:
+            yield from self.tab.standings(at)
+            return
         for claim, slot in zip(self.claims, self.slots, strict=True):
             share: Share = claim.counter
             yield claim, share.used, slot.ends - at[share.mine.clock]
@@ -86,14 +85,19 @@ class SharedCounters:
         """Say why the store can't be asked; "" where it can."""
         return self.teller.away
 
-    def try_reserve(self, account: str, claims: Sequence[Claim], at: Instant) -> Decision | None:
+    def try_reserve(self, account: str, claims: Claims, at: Instant) -> Decision | None:
         """Reserve where a lease in hand affords it; None where the store has to be asked."""
+        tab: Tab[Share] | None = claims.tab
+        if tab is not None and tab.admits(at):
+            return SharedReceipt(claims, tab.slots, tab)
         monotonic = at.monotonic
         for claim in claims:
             share: Share | None = claim.counter
             if share is None or not share.remembered:
                 share = self._share(account, claim)
                 share.claim = claim
+            else:
+                share.entered()
             if (claim.hard or self._strict) and not share.affords(claim, monotonic):
                 return self._reserve_alone(account, claims, at) if self.teller.away else None
         slots = []
@@ -108,9 +112,26 @@ class SharedCounters:
                 slots.append(share.mine.take(claim.cost, at, claim.span))
             else:
                 slots.append(self._take(share, claim, at))
+        self._begin_tab(claims, slots)
         return SharedReceipt(claims, slots)
 
-    async def reserve(self, account: str, claims: Sequence[Claim], at: Instant) -> Decision:
+    def _begin_tab(self, claims: Claims, slots: Sequence[Slot]) -> None:
+        """Have requests like this one spend their leases on a tab, where there are many of them."""
+        shares: list[Share] = [claim.counter for claim in claims]
+        if may_begin(claims, shares, slots) and not self._strict:
+            leases = [
+                (share.left // claim.cost, share.until)
+                for claim, share in zip(claims, shares, strict=True)
+                if claim.hard and claim.cost
+            ]
+            left = min((left for left, _ in leases), default=LARGEST_LEASE)
+            if left and all(claim.hard == claim.limit.hard for claim in claims):
+                tab = Tab(claims, shares, slots, left)
+                tab.until = min([tab.until, *(until for _, until in leases)])
+        for share in shares:
+            share.by = claims
+
+    async def reserve(self, account: str, claims: Claims, at: Instant) -> Decision:
         """Ask the store for what no lease affords; without it where it does not answer in time."""
         affordable, wanted = self._sorted(account, claims, at)
         slots = {claim: self._take(claim.counter, claim, at) for claim in affordable}
@@ -139,6 +160,14 @@ class SharedCounters:
             return
         receipt.open = False
         accepted = outcome is Outcome.ACCEPTED
+        if (tab := receipt.tab) is not None:
+            if accepted and not costs and not tab.closed:
+                tab.open -= 1
+                tab.settled += 1
+                if not tab.noted:
+                    self._note(tab)
+                return
+            receipt.leave_tab()
         for claim, slot in zip(receipt.claims, receipt.slots, strict=True):
             share: Share = claim.counter
             if accepted and claim.plain and claim.limit.meter not in costs:
@@ -146,6 +175,12 @@ class SharedCounters:
                 self.teller.dirty(share)
             else:
                 self._settle(claim, slot, outcome, costs, at)
+
+    def _note(self, tab: Tab[Share]) -> None:
+        """Have what is on a tab told, once it is entered."""
+        tab.noted = True
+        for share in tab.counted:
+            self.teller.dirty(share)
 
     def _settle(
         self, claim: Claim, slot: Slot, outcome: Outcome, costs: Costs, at: Instant
@@ -167,16 +202,18 @@ class SharedCounters:
         if not isinstance(receipt, SharedReceipt):
             self._counted_alone[receipt].accrue(receipt, costs, at)
             return
+        receipt.leave_tab()
         receipt.claims = claims = [*receipt.claims]
+        receipt.slots = slots = [*receipt.slots]
         for index, claim in enumerate(claims):
             units = costs.get(claim.limit.meter, 0)
             if not units:
                 continue
             share: Share = claim.counter
-            share.mine.expire(at)
-            share.mine.settle(receipt.slots[index], claim.cost, None, claim.member)
+            share.entered().mine.expire(at)
+            share.mine.settle(slots[index], claim.cost, None, claim.member)
             claims[index] = now = claim.but(cost=0, span=claim.limit.span(at.wall))
-            receipt.slots[index] = slot = share.mine.current(at, now.span)
+            slots[index] = slot = share.mine.current(at, now.span)
             share.count(slot, units, member=claim.member)
             self.teller.dirty(share)
 
@@ -192,7 +229,7 @@ class SharedCounters:
     async def read(self, account: str, at: Instant) -> list[Reading]:  # noqa: ARG002
         """Give what the account has used. Raises StoreError where the store does not answer."""
         for share in self._shares.values():
-            if share.name.account == account and not share.idle:
+            if share.name.account == account and not share.entered().idle:
                 self.teller.dirty(share)
         await self.teller.flush(account)
         found = await read_account(self._channel, self._namespace, account)
@@ -214,7 +251,7 @@ class SharedCounters:
         if self._keeping is not None:
             self._keeping.cancel()
         for share in self._shares.values():
-            if not share.idle:
+            if not share.entered().idle:
                 share.left = 0
                 self.teller.dirty(share)
         await self.teller.stop()
@@ -223,6 +260,7 @@ class SharedCounters:
         """Keep alive what is held, give back leases that nobody spends, forget what is idle."""
         patience = IDLE_SECONDS if len(self._shares) < MOST_SHARES else 0.0
         for name, share in [*self._shares.items()]:
+            share.entered()
             if not share.touched and share.left:
                 share.left = 0
                 self.teller.dirty(share)
@@ -254,7 +292,7 @@ class SharedCounters:
             share = Share(share_name(self._namespace, name), name, claim)
             self._shares[name] = share
         claim.counter = share
-        return share
+        return share.entered()
 
     def _share_if_room(self, account: str, claim: Claim) -> Share | None:
         """Give a share; None for a new one where an outage has left too many untold (F-44)."""

@@ -68,7 +68,7 @@ class Message:
 
     def _tell(self, share: Share, *, asked: bool) -> str:
         """Write what a share says of itself, in the order in which tell.lua reads it."""
-        at, mine, limit = self._at, share.mine, share.claim.limit
+        at, mine, limit = self._at, share.entered().mine, share.claim.limit
         if at[mine.clock] >= mine.turns_at:
             mine.expire(at)
         if at.monotonic >= share.until:
@@ -115,7 +115,7 @@ class Message:
     def _answered(
         self, told: _Told, answer: tuple[int, int, int, int], server: float, at: Instant
     ) -> None:
-        share = told.share
+        share = told.share.entered()
         share.elsewhere, lease, window, ends = answer
         share.told(told.telling)
         if share.units or share.counted:

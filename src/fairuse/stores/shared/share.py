@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fairuse.rules.counting import new_tally
 from fairuse.rules.levels import InFlightTally
@@ -53,7 +53,8 @@ class Share:
     `left` units of a lease may be spent before `until` (monotonic seconds). `elsewhere` is what
     others have, and what was settled, as of the last answer; `span` is the calendar window that was
     current then, and until `known_until` (monotonic seconds) it means anything. `telling` has a
-    number: it may be told twice, and counts once.
+    number: it may be told twice, and counts once. `tab` has more to enter, `by` are the claims that
+    took last.
     """
 
     __slots__ = (
@@ -61,6 +62,7 @@ class Share:
         "_bounds_hold",
         "_crossed",
         "_window",
+        "by",
         "claim",
         "counted",
         "elsewhere",
@@ -76,6 +78,7 @@ class Share:
         "remembered",
         "span",
         "spent",
+        "tab",
         "telling",
         "telling_number",
         "telling_since",
@@ -119,6 +122,8 @@ class Share:
         self.told_at = -math.inf
         self.touched = True
         self.remembered = True
+        self.tab: Any = None
+        self.by: Any = None
 
     @property
     def limit(self) -> LimitTerms:
@@ -171,15 +176,40 @@ class Share:
         self.mine.held -= 1
         self.mine.settle(slot, claim.cost, None, claim.member)
 
+    def hold(self, requests: int) -> None:
+        """Have so many requests more open."""
+        self.mine.held += requests
+
     def settle_as_held(self, cost: int, slot: Slot) -> None:
-        """Settle units as they were held; the way of almost every request, so in one piece."""
-        mine, units = self.mine, self.units
-        mine.held -= 1
+        """Settle units as they were held."""
+        self.mine.held -= 1
         slot.open -= cost
         if not slot.over:
-            mine.used -= cost
-        units[slot] = units.get(slot, 0) + cost
+            self.mine.used -= cost
+        self.units[slot] = self.units.get(slot, 0) + cost
         self.untold += cost
+
+    def entered(self) -> Share:
+        """Have everything entered that is on a tab, and close it."""
+        if self.tab is not None:
+            self.tab.close()
+        return self
+
+    def enter(self, slot: Slot, taken: int, settled: int) -> None:
+        """Enter units of the lease that were taken, and units that were settled as they had been.
+
+        The way of almost every unit.
+        """
+        self.touched = True
+        if self.claim.limit.hard:
+            self.left -= taken
+            self.spent += taken
+        slot.open += taken - settled
+        if not slot.over:
+            self.mine.used += taken - settled
+        if settled:
+            self.units[slot] = self.units.get(slot, 0) + settled
+            self.untold += settled
 
     def count(
         self,
