@@ -53,7 +53,7 @@ async def test_many_accounts_are_told_little_by_little(server: RedisServer) -> N
         with watched(at.node) as watch:
             watch.open.clear()
             at.node.counters.teller.away = ""  # found, before it has heard anything
-            ready = at.node.counters.teller._ready
+            ready = at.node.counters.teller._telling
             await happens(lambda: watch.most_under_way == teller.CALLS_AT_ONCE)
             for _ in range(20):
                 await asyncio.sleep(0.01)

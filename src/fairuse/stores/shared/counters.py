@@ -289,7 +289,7 @@ class SharedCounters:
         name = TallyKey(account, limit.name, limit.window_text, claim.scope)
         share = self._shares.get(name)
         if share is None:
-            share = Share(share_name(self._namespace, name), name, claim)
+            share = Share(share_name(self._namespace, name), name, claim, leases=not self._strict)
             self._shares[name] = share
         claim.counter = share
         return share.entered()
@@ -312,18 +312,14 @@ class SharedCounters:
             if not (claim.hard or self._strict) or share.affords(claim, at.monotonic):
                 affordable.append(claim)
             else:
-                share.wants = 0 if self._strict else share.lease_wanted()
                 wanted.append((share, claim))
         return affordable, wanted
 
     def _take(self, share: Share, claim: Claim, at: Instant) -> Slot:
         """Hold the units of a claim that is let in without asking."""
-        if claim.hard and not claim.member:
-            share.left -= claim.cost
-            share.spent += claim.cost
-        elif claim.limit.measure == "in flight":
+        if claim.limit.measure == "in flight":
             self.teller.dirty(share, urgent=True)
-        return share.take(claim, at, claim.span)
+        return share.spend(claim, at, claim.span)
 
     def _unspend(self, slots: Mapping[Claim, Slot]) -> None:
         """Put back what was spent for nothing; not what is of a window that is over."""

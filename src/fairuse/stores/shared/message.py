@@ -73,10 +73,9 @@ class Message:
             mine.expire(at)
         if at.monotonic >= share.until:
             share.left = 0  # by now it may be somebody else's
-        wants = 0
         if asked:
             share.left = 0  # what is in hand goes back, so that all of it can be asked for
-            wants = share.wants
+        wants = share.next_lease(at.monotonic, asked=asked)
         number = share.tell(at.monotonic)
         self._told.append(_Told(share, share.telling, share.left))
         held, peak, names = mine.used, 0, "[]"

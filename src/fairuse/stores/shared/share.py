@@ -30,7 +30,11 @@ TOLD_AGAIN_SECONDS = 540.0
 KEPT_AFTER_SECONDS = 2.0
 """When what was told is in the ledger, unless that is away: the journal is written within 0.2."""
 FIRST_LEASE = 16
-LARGEST_LEASE = 4_096
+LARGEST_LEASE = 65_536
+AHEAD_SECONDS = 2.0
+SOON_SECONDS = 0.5
+SHORTEST_SECONDS = 0.01
+"""A pace is worked out over no less: the first units may all come at once."""
 
 _numbers = itertools.count(1)
 
@@ -61,7 +65,9 @@ class Share:
         "_bounds",
         "_bounds_hold",
         "_crossed",
+        "_leases",
         "_window",
+        "asked_at",
         "by",
         "claim",
         "counted",
@@ -87,10 +93,9 @@ class Share:
         "units",
         "until",
         "untold",
-        "wants",
     )
 
-    def __init__(self, key: str, name: TallyKey, claim: Claim) -> None:
+    def __init__(self, key: str, name: TallyKey, claim: Claim, *, leases: bool) -> None:
         self.key = key
         self.index = key[: key.index("}") + 1]
         window = claim.limit.window
@@ -102,8 +107,9 @@ class Share:
         self.mine: Tally = new_tally(name, claim.limit.measure, claim.limit.window)
         self.left = 0
         self.until = -math.inf
-        self.wants = 0
+        self._leases = leases
         self.spent = 0
+        self.asked_at = -math.inf
         self.elsewhere = 0
         self.untold = 0
         self.units: dict[Slot, int] = {}
@@ -170,6 +176,13 @@ class Share:
         if isinstance(self.mine, InFlightTally):
             self.peak = max(self.peak, self.mine.now)
         return slot
+
+    def spend(self, claim: Claim, at: Instant, span: Span | None) -> Slot:
+        """Hold the units of a claim that is let in without asking."""
+        if claim.hard and not claim.member:
+            self.left -= claim.cost
+            self.spent += claim.cost
+        return self.take(claim, at, span)
 
     def give_back(self, claim: Claim, slot: Slot) -> None:
         """Hold them no longer."""
@@ -294,11 +307,19 @@ class Share:
             return 0
         return self._crossed[0]
 
-    def lease_wanted(self) -> int:
-        """Give how many units to ask for ahead: twice what was spent since the last time."""
-        wanted = min(max(FIRST_LEASE, 2 * self.spent), LARGEST_LEASE)
-        self.spent = 0
-        return wanted
+    def next_lease(self, monotonic: float, *, asked: bool) -> int:
+        """Give how many units to ask for ahead, at the pace since the last time.
+
+        That is when somebody waits for them, or when what is left will soon be spent.
+        """
+        if not self._leases:
+            return 0
+        seconds = max(monotonic - self.asked_at, SHORTEST_SECONDS)
+        pace = self.spent / seconds
+        if not asked and self.left >= pace * SOON_SECONDS:
+            return 0
+        self.spent, self.asked_at = 0, monotonic
+        return min(max(FIRST_LEASE, round(pace * AHEAD_SECONDS)), LARGEST_LEASE)
 
     def bounds(self, at: Instant) -> str:
         """Write the boundaries of the calendar windows around now, in milliseconds.

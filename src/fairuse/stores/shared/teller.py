@@ -23,6 +23,7 @@ from fairuse.stores.shared.message import LEASE_SECONDS, Ask, Asked, Message
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from fairuse.base.instant import Instant
     from fairuse.rules.claims import Claim
     from fairuse.stores.protocol import Crossed
     from fairuse.stores.shared.channel import Channel
@@ -36,6 +37,8 @@ PROBE_SECONDS = 1.0
 TELL_SECONDS = 0.2
 MOST_AT_ONCE = 500
 """Shares in one call."""
+MOST_BESIDE = 100
+"""Shares that are told in one call with requests that wait."""
 MOST_ASKS = 200
 """Requests of one account in one call."""
 MOST_TOLD = 2_000
@@ -58,7 +61,7 @@ class Group:
         self.asks: list[Ask] = []
         self.dirty: dict[Share, None] = {}
         self.busy = False
-        self.waiting = False
+        self.waiting: deque[Group] | None = None
         self.begun = 0
         self.ended = 0
         self.failed = 0
@@ -86,7 +89,8 @@ class Teller:
         self._crossed = crossed
         self._strict = strict
         self._groups: dict[str, Group] = {}
-        self._ready: deque[Group] = deque()
+        self._asking: deque[Group] = deque()
+        self._telling: deque[Group] = deque()
         self._calls: set[asyncio.Task[None]] = set()
         self._pumping = False
         self._called = asyncio.Event()
@@ -163,11 +167,14 @@ class Teller:
         return group
 
     def _wait(self, group: Group) -> None:
-        """Put a group in the next call."""
-        if group.waiting or group.busy or self.away or self._stopping:
+        """Put a group in the next call; those of requests that wait come first."""
+        if group.busy or self.away or self._stopping:
             return
-        group.waiting = True
-        self._ready.append(group)
+        queue = self._asking if group.asks else self._telling
+        if group.waiting is self._asking or group.waiting is queue:
+            return
+        group.waiting = queue
+        queue.append(group)
         if not self._pumping:
             self._pumping = True
             asyncio.get_running_loop().call_soon(self._pump)
@@ -177,8 +184,8 @@ class Teller:
         self._pumping = False
         clustered = self._channel.clustered
         most = CALLS_AT_ONCE_TO_A_CLUSTER if clustered else CALLS_AT_ONCE
-        while self._ready and len(self._calls) < most:
-            task = asyncio.create_task(self._call(self._batch(1 if clustered else MOST_AT_ONCE)))
+        while len(self._calls) < most and (groups := self._batch(1 if clustered else MOST_AT_ONCE)):
+            task = asyncio.create_task(self._call(groups))
             self._calls.add(task)
             task.add_done_callback(self._over)
 
@@ -187,21 +194,28 @@ class Teller:
         if not task.cancelled() and (error := task.exception()):
             log.error("counters.call_failed", reason=repr(error))
         self._called.set()
-        if self._ready:
-            self._pump()
+        self._pump()
 
     def _batch(self, most: int) -> list[Group]:
         """Take groups for one call; no account is in two of them."""
+        groups, size = self._taken(self._asking, most)
+        room = min(most - size, MOST_BESIDE) if groups else most
+        return groups + self._taken(self._telling, room)[0]
+
+    def _taken(self, queue: deque[Group], most: int) -> tuple[list[Group], int]:
+        """Take groups from a queue, and say how many shares they are about."""
         groups: list[Group] = []
         size = 0
-        while self._ready and size < most:
-            group = self._ready.popleft()
-            group.waiting = False
+        while queue and size < most:
+            group = queue.popleft()
+            if group.waiting is not queue:
+                continue  # it has come to ask meanwhile
+            group.waiting = None
             group.busy = True
             group.begun += 1
-            size += len(group.dirty) + len(group.asks)
+            size += len(group.dirty) + sum(len(ask.wanted) for ask in group.asks)
             groups.append(group)
-        return groups
+        return groups, size
 
     async def _call(self, groups: list[Group]) -> None:  # noqa: C901  all that can go wrong
         """Make one call; whatever comes of it, nobody is left waiting and nothing untold."""
@@ -209,10 +223,11 @@ class Teller:
         shares: dict[Share, None] = {}
         outages = self.outages
         try:
+            at = self._clock.now()
             for group in groups:
-                _take(group, asks, shares)
+                _take(group, asks, shares, at)
             if shares or asks:
-                await self._answered(Message(self._clock.now(), [*shares], asks), asks)
+                await self._answered(Message(at, [*shares], asks), asks)
         except BaseException as error:
             for group in groups:
                 group.failed += 1
@@ -291,9 +306,10 @@ class Teller:
             metrics.STORE_OUTAGES.inc()
             log.error("counters.store_away", store=self._channel.place, reason=reason)
         self.away = reason
-        self._ready.clear()
+        self._asking.clear()
+        self._telling.clear()
         for group in self._groups.values():
-            group.waiting = False
+            group.waiting = None
             waiting, group.asks = group.asks, []
             _let_go(waiting)
         self._called.set()
@@ -332,15 +348,27 @@ def _calls_needed(group: Group) -> int:
     return math.ceil(len(group.dirty) / MOST_AT_ONCE) + in_doubt
 
 
-def _take(group: Group, asks: list[Ask], shares: dict[Share, None]) -> None:
-    """Take what goes in one call; of an account with very much to tell, a part."""
-    waiting, group.asks = group.asks[:MOST_ASKS], group.asks[MOST_ASKS:]
-    asks += [ask for ask in waiting if not ask.answer.done()]
+def _take(group: Group, asks: list[Ask], shares: dict[Share, None], at: Instant) -> None:
+    """Take what goes in one call; of an account with very much to tell, a part.
+
+    What a lease affords that has come meanwhile need not be asked for.
+    """
+    waiting = [ask for ask in group.asks if not ask.answer.done() and not _afforded(ask, at)]
+    waiting, group.asks = waiting[:MOST_ASKS], waiting[MOST_ASKS:]
+    asks += waiting
     told = [*group.dirty][:MOST_AT_ONCE]
     for share in told:
         del group.dirty[share]
     shares |= dict.fromkeys(told)
     shares |= dict.fromkeys(share for ask in waiting for share, _ in ask.wanted)
+
+
+def _afforded(ask: Ask, at: Instant) -> bool:
+    """Let a request in that waits, where that is possible without asking."""
+    if not all(share.entered().affords(claim, at.monotonic) for share, claim in ask.wanted):
+        return False
+    ask.answer.set_result([share.spend(claim, at, claim.span) for share, claim in ask.wanted])
+    return True
 
 
 def _let_go(asks: Iterable[Ask]) -> None:
