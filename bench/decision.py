@@ -135,19 +135,17 @@ async def _cost(contender: Contender, keys: int, seconds: float) -> float:
 
 
 async def _time(decider: Decider, names: Iterator[str], seconds: float, *, live: bool) -> float:
-    now = rested = time.monotonic()
-    deadline = now + seconds
-    used, done = 0.0, 0
-    while now < deadline:
+    deadline = time.monotonic() + seconds
+    used, rested, done = 0.0, 0.0, 0
+    while time.monotonic() < deadline:
         chunk = [*islice(names, CHUNK)]
         before = time.process_time()
         await _chunk(decider, chunk, live=live)
         used += time.process_time() - before
         done += CHUNK
-        now = time.monotonic()
-        if decider.rest is not None and now - rested > FLUSH_SECONDS:
+        if decider.rest is not None and used - rested > FLUSH_SECONDS:
             await decider.rest()
-            rested = time.monotonic()
+            rested = used
     return used / done
 
 

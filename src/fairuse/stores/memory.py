@@ -121,7 +121,7 @@ class MemoryCounters:
             for claim, tally, slot in zip(claims, tallies, slots, strict=True):
                 if claim.flow and tally.remembered:
                     self._journal.note_slot(tally, slot)
-        self._begin_tab(claims, tallies, slots)
+        self._begin_tab(claims, tallies, slots, at)
         return MemoryReceipt(claims, tallies, slots)
 
     async def reserve(self, account: str, claims: Claims, at: Instant) -> Decision:
@@ -249,9 +249,11 @@ class MemoryCounters:
                 tally.expire(at)
             self._keep(tally, at)
 
-    def _begin_tab(self, claims: Claims, tallies: Sequence[Tally], slots: Sequence[Slot]) -> None:
+    def _begin_tab(
+        self, claims: Claims, tallies: Sequence[Tally], slots: Sequence[Slot], at: Instant
+    ) -> None:
         """Have requests like this one counted on a tab, where there are many of them."""
-        if may_begin(claims, tallies, slots) and all(tally.kept for tally in tallies):
+        if may_begin(claims, tallies, slots) and all(tally.remembered for tally in tallies):
             room = [
                 (claim.amount - tally.used) // claim.cost
                 for claim, tally in zip(claims, tallies, strict=True)
@@ -259,6 +261,8 @@ class MemoryCounters:
             ]
             if room and min(room) > 0:
                 Tab(claims, tallies, slots, min(room))
+                for tally in tallies:
+                    self._keep(tally, at)
         for tally in tallies:
             tally.by = claims
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.redis_servers import REDIS_MARKS
+from tests.stores.shared.faults import place
 from tests.stores.shared.support import TURN, answered_late, asked_late, drain
 from tests.stores.support import claim, limit, take, taken, used
 
@@ -13,6 +15,7 @@ from fairuse.rules.claims import Claims
 from fairuse.stores.protocol import Exceeded, Outcome
 
 if TYPE_CHECKING:
+    from tests.redis_servers import RedisServer
     from tests.stores.shared.support import Opens, Pair
 
     from fairuse.base.clock import ManualClock
@@ -160,3 +163,21 @@ def test_a_lease_counts_in_no_reading(relaxed: Pair, clock: ManualClock) -> None
     one, other = relaxed
     taken(one, clock, claim(HOUR, clock.wall, 3))
     assert used(other, clock) == {"hour": 3}
+
+
+@pytest.mark.anyio
+async def test_who_waits_is_let_in_from_a_lease_that_came(server: RedisServer) -> None:
+    """F-37: hundreds of requests at once, far from the limit, ask the store a few times alone."""
+    wide = limit("wide", 1_000_000, "1 hour")
+    async with place(server) as at:
+
+        async def used_again_and_again() -> None:
+            for _ in range(20):
+                at.node.settle(await at.node.take(wide))
+                await asyncio.sleep(0)
+
+        asked = at.node.channel.calls
+        await asyncio.gather(*(used_again_and_again() for _ in range(40)))
+        assert at.node.channel.calls - asked < 80
+        await at.node.counters.flush()
+        assert await at.used() == {"wide": 800}
