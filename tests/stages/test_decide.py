@@ -166,3 +166,11 @@ def test_a_store_that_is_away_is_asked_again_soon(clock: ManualClock) -> None:
     assert refusal.until == NOON + AWAY_SECONDS
     assert PROBLEMS[refusal.kind].status == 503
     assert limit_headers(Claims([away.claim], NOON, NOON), away, clock.now()) == []
+
+
+def test_what_could_not_be_counted_is_not_told(store: MemoryStore, clock: ManualClock) -> None:
+    """F-44: of a request that was let in without some of its limits being counted, those show."""
+    asked_of = Claims([claim(MINUTE, NOON), claim(DAILY, NOON)])
+    counted = store.reserve("anna", Claims([claim(DAILY, NOON)]), clock.now())
+    fields = limit_headers(asked_of, counted, clock.now())
+    assert [value.partition(b";")[0] for _, value in fields] == [b'"daily"', b'"daily"']

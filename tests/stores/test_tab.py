@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ from tests.stores.support import MemoryStore, claim, fits, limit, settled, take,
 from tests.support import NOON
 
 from fairuse.rules.claims import Claims
+from fairuse.rules.tally import Tally
 from fairuse.stores.protocol import Exceeded, Outcome
 
 if TYPE_CHECKING:
@@ -151,3 +153,30 @@ def test_what_is_on_a_tab_is_written(clock: ManualClock, plan: Claims, *, strict
         assert set(store.write(clock.now()).values()) == {6 if strict else 1}
         store.settle(receipts[-2], Outcome.ACCEPTED, {}, clock.now())
         assert set(store.write(clock.now()).values()) == {6 if strict else 2}
+
+
+def test_units_leave_a_window_while_a_tab_is_open(store: MemoryStore, clock: ManualClock) -> None:
+    """F-29: what has left a long window is not told as used by requests on a tab."""
+    day = Claims([claim(limit("day", 1_000, "24 hours"), NOON)])
+    for _ in range(9):
+        ask(store, clock, day)
+    clock.advance(86_399)
+    for _ in range(3):
+        ask(store, clock, day)
+    clock.advance(1)
+    assert [used for _, used, _ in ask(store, clock, day).standings(clock.now())] == [4]
+
+
+def test_what_is_forgotten_is_held_by_nobody(clock: ManualClock) -> None:
+    """F-44: limits in two scopes, of which each meets many others, keep no forgotten count."""
+    with MemoryStore(most=20) as store:
+        held = taken(store, clock, claim(DAILY, NOON, place="0"), claim(MINUTE, NOON, place="0"))
+        for number in range(500):
+            day = claim(DAILY, NOON, place=str(number))
+            minute = claim(MINUTE, NOON, place=str(number + 1))
+            store.settle(taken(store, clock, day, minute), Outcome.ACCEPTED, {}, clock.now())
+        store.write(clock.now())
+        gc.collect()
+        left = [each for each in gc.get_objects() if isinstance(each, Tally)]
+        assert len(left) < 200
+        assert held.open

@@ -90,12 +90,12 @@ class Claims(list[Claim]):
     """The claims of a request: the same for every request like it until a window turns.
 
     From `since` until before `until` (seconds since 1970) windows and amounts are the same. It
-    `adds_up` where all of it are units that add up within a window. `tab`
+    `adds_up` where all of it are units that add up within a window. `mark` is nobody else's. `tab`
     and `slots` are the store's own marks: what requests like this have taken and is not entered
     yet, and which slots the one before took from.
     """
 
-    __slots__ = ("_policy", "_state", "adds_up", "since", "slots", "tab", "until")
+    __slots__ = ("_policy", "_state", "adds_up", "mark", "since", "slots", "tab", "until")
 
     def __init__(
         self, claims: Iterable[Claim] = (), since: float = -math.inf, until: float = math.inf
@@ -104,6 +104,7 @@ class Claims(list[Claim]):
         self.since = since
         self.until = until
         self.adds_up = all(claim.flow and claim.window_seconds for claim in self)
+        self.mark = object()
         self.tab: Any = None
         self.slots: Any = None
         self._policy: Header | None = None

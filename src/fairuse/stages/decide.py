@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.rules.blocks import next_block
+from fairuse.rules.claims import Claims
 from fairuse.rules.headers import (
     policy_header,
     policy_item,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from fairuse.base.instant import Instant
     from fairuse.base.wire import Headers
     from fairuse.rules.blocks import Block
-    from fairuse.rules.claims import Claims
     from fairuse.rules.config import Config
     from fairuse.rules.exchange import Exchange, Subject
     from fairuse.rules.terms import LimitTerms
@@ -47,6 +47,9 @@ async def decide(subject: Subject, claims: Claims, counters: Counters, at: Insta
 def limit_headers(claims: Claims, decision: Decision, at: Instant) -> Headers:
     """Write what remains of the hard limits that were asked; soft ones show nothing (P4)."""
     if isinstance(decision, Receipt):
+        counted = decision.claims
+        if isinstance(counted, Claims):
+            claims = counted  # without the store there may be no room to count all of them
         policy = claims.policy
         if policy is None:
             return []

@@ -264,7 +264,7 @@ class MemoryCounters:
                 for tally in tallies:
                     self._keep(tally, at)
         for tally in tallies:
-            tally.by = claims
+            tally.by = claims.mark
 
     def _note(self, tab: Tab[Tally]) -> None:
         """Have what is on a tab written, once it is entered."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Counted(Protocol):
     """What units are counted in: a tally, or a process's share of one.
 
-    `tab` has more to enter, `by` are the claims that took last.
+    `tab` has more to enter, `by` is the mark of the claims that took last.
     """
 
     tab: Any
@@ -34,6 +34,11 @@ class Counted(Protocol):
     @property
     def used(self) -> int:
         """Give the units that are entered."""
+        ...
+
+    @property
+    def turns_at(self) -> float:
+        """Say when slots are over, on the clock that they live on."""
         ...
 
     def hold(self, requests: int) -> None:
@@ -77,7 +82,7 @@ class Tab(Generic[C]):
         self.counted = counted
         self.slots = slots
         self.left = left
-        self.until, self.ends_at = _same_slots_until(claims, slots)
+        self.until, self.ends_at = _same_slots_until(claims, counted, slots)
         self.open = 0
         self.taken = 0
         self.settled = 0
@@ -163,15 +168,20 @@ def may_begin(claims: Claims, counted: Sequence[Counted], slots: Sequence[Slot])
     Remembers what this one took from.
     """
     known, claims.slots = claims.slots, slots
-    return claims.adds_up and known == slots and all(each.by is claims for each in counted)
+    return claims.adds_up and known == slots and all(each.by is claims.mark for each in counted)
 
 
-def _same_slots_until(claims: Claims, slots: Sequence[Slot]) -> tuple[float, float]:
-    """Say how long requests take from these slots, on the monotonic clock and on the wall's."""
+def _same_slots_until(
+    claims: Claims, counted: Sequence[Counted], slots: Sequence[Slot]
+) -> tuple[float, float]:
+    """Say how long requests take from these slots, and no others leave the windows.
+
+    On the monotonic clock, and on the wall's.
+    """
     until, ends_at = math.inf, math.inf
-    for claim, slot in zip(claims, slots, strict=True):
+    for claim, each, slot in zip(claims, counted, slots, strict=True):
         if claim.span is None:
-            until = min(until, slot.began + claim.window_seconds / GRAINS)
+            until = min(until, slot.began + claim.window_seconds / GRAINS, each.turns_at)
         else:
             ends_at = min(ends_at, slot.ends)
     return until, ends_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,6 +67,18 @@ def test_a_lease_comes_back_when_a_process_ends(relaxed: Pair, clock: ManualCloc
     one.settle(taken(one, clock, claim(HOUR, clock.wall)), Outcome.ACCEPTED, {}, clock.now())
     one.close()
     assert drain(other, clock, claim(HOUR, clock.wall)) == AMOUNT - 1
+
+
+def test_a_lease_that_is_being_spent_comes_back(relaxed: Pair, clock: ManualClock) -> None:
+    """F-23: a process that ends in the middle of its work asks for no lease as it goes."""
+    one, other = relaxed
+    for _ in range(10):
+        receipt = taken(one, clock, claim(HOUR, clock.wall))
+        clock.advance(0.1)
+        settled = partial(one.shared.settle, receipt, Outcome.ACCEPTED, {}, clock.now())
+        one.unflushed(clock.now(), settled)
+    one.close()
+    assert drain(other, clock, claim(HOUR, clock.wall)) == AMOUNT - 10
 
 
 def test_a_lease_of_a_crashed_process_comes_free(opens: Opens, clock: ManualClock) -> None:

@@ -129,7 +129,7 @@ class SharedCounters:
                 tab = Tab(claims, shares, slots, left)
                 tab.until = min([tab.until, *(until for _, until in leases)])
         for share in shares:
-            share.by = claims
+            share.by = claims.mark
 
     async def reserve(self, account: str, claims: Claims, at: Instant) -> Decision:
         """Ask the store for what no lease affords; without it where it does not answer in time."""
@@ -252,7 +252,7 @@ class SharedCounters:
             self._keeping.cancel()
         for share in self._shares.values():
             if not share.entered().idle:
-                share.left = 0
+                share.give_up_lease()
                 self.teller.dirty(share)
         await self.teller.stop()
 
@@ -262,7 +262,7 @@ class SharedCounters:
         for name, share in [*self._shares.items()]:
             share.entered()
             if not share.touched and share.left:
-                share.left = 0
+                share.give_up_lease()
                 self.teller.dirty(share)
             elif share.idle and not share.mine.held:
                 if at.monotonic - share.told_at > patience and not share.touched:

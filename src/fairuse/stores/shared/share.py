@@ -57,8 +57,8 @@ class Share:
     `left` units of a lease may be spent before `until` (monotonic seconds). `elsewhere` is what
     others have, and what was settled, as of the last answer; `span` is the calendar window that was
     current then, and until `known_until` (monotonic seconds) it means anything. `telling` has a
-    number: it may be told twice, and counts once. `tab` has more to enter, `by` are the claims that
-    took last.
+    number: it may be told twice, and counts once. `tab` has more to enter, `by` is the mark of
+    the claims that took last.
     """
 
     __slots__ = (
@@ -132,6 +132,11 @@ class Share:
         self.by: Any = None
 
     @property
+    def turns_at(self) -> float:
+        """Say when there is something to do before units are counted again."""
+        return self.mine.turns_at
+
+    @property
     def limit(self) -> LimitTerms:
         """Give the limit."""
         return self.claim.limit
@@ -183,6 +188,10 @@ class Share:
             self.left -= claim.cost
             self.spent += claim.cost
         return self.take(claim, at, span)
+
+    def give_up_lease(self) -> None:
+        """Spend no more ahead, and ask for no more."""
+        self.left = self.spent = 0
 
     def give_back(self, claim: Claim, slot: Slot) -> None:
         """Hold them no longer."""

@@ -91,6 +91,7 @@ class Teller:
         self._groups: dict[str, Group] = {}
         self._asking: deque[Group] = deque()
         self._telling: deque[Group] = deque()
+        self._tells_first = False
         self._calls: set[asyncio.Task[None]] = set()
         self._pumping = False
         self._called = asyncio.Event()
@@ -197,7 +198,16 @@ class Teller:
         self._pump()
 
     def _batch(self, most: int) -> list[Group]:
-        """Take groups for one call; no account is in two of them."""
+        """Take groups for one call; no account is in two of them.
+
+        Those that are only told have every other turn: however many ask, the store has to hear in
+        time of what is held.
+        """
+        self._tells_first = not self._tells_first
+        if self._tells_first:
+            room = min(most, MOST_BESIDE) if self._asking else most
+            groups, size = self._taken(self._telling, room)
+            return groups + self._taken(self._asking, most - size)[0]
         groups, size = self._taken(self._asking, most)
         room = min(most - size, MOST_BESIDE) if groups else most
         return groups + self._taken(self._telling, room)[0]
@@ -367,7 +377,9 @@ def _afforded(ask: Ask, at: Instant) -> bool:
     """Let a request in that waits, where that is possible without asking."""
     if not all(share.entered().affords(claim, at.monotonic) for share, claim in ask.wanted):
         return False
-    ask.answer.set_result([share.spend(claim, at, claim.span) for share, claim in ask.wanted])
+    # In the window that the store is in by now, which may be a new one.
+    slots = [share.spend(claim, at, share.span or claim.span) for share, claim in ask.wanted]
+    ask.answer.set_result(slots)
     return True
 
 
