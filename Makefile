@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 POLICY ?= booking
 
-.PHONY: demo test check bench faults docs lock clean
+.PHONY: demo test check bench faults docs lock httpbin clean
 
 demo: $(READY)
 	$(BIN)/fairuse demo --policy $(POLICY) $(DEMO)
@@ -35,6 +35,8 @@ docs: $(READY)
 
 # The lock holds hashes and no index address; every platform and Python from 3.11 on is in it.
 lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --upgrade --quiet -o tests/hop/httpbin.lock tests/hop/httpbin.in
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras \
 		--no-header --no-annotate --upgrade --quiet -o requirements.lock pyproject.toml
 
@@ -44,5 +46,13 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
+# A real API to compare with; it wants other versions of what the tests have.
+httpbin: .httpbin/.ready
+
+.httpbin/.ready: tests/hop/httpbin.lock
+	$(PYTHON) -m venv .httpbin
+	.httpbin/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/hop/httpbin.lock
+	touch $@
+
 clean:
-	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache site dist
+	rm -rf $(VENV) .httpbin .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache site dist

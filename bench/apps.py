@@ -6,8 +6,10 @@ them only fairuse announces its limits in every answer.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 from limits import RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
@@ -16,7 +18,8 @@ from ratelimit.backends.simple import MemoryBackend
 from slowapi import Limiter
 from slowapi.middleware import SlowAPIASGIMiddleware
 from starlette.applications import Starlette
-from starlette.responses import Response
+from starlette.background import BackgroundTask
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from bench.configs import BODY, NEVER_REACHED, PATH, SECONDS
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 KEY_HEADER = b"x-api-key"
+UPSTREAM_FILE = Path("config/upstream.txt")
+"""Holds the address of the upstream, for the proxy."""
 
 
 async def example(_request: Request) -> Response:
@@ -42,6 +47,24 @@ def bare() -> Starlette:
 def fairuse() -> ASGIApp:
     """Wrap it in fairuse; limits, store and log are as the folder beside it says."""
     return FairUse(bare(), config="config")
+
+
+def usual_proxy() -> Starlette:
+    """Make the reverse proxy that everybody writes: one client, streaming, and no limits at all."""
+    client = httpx.AsyncClient(base_url=UPSTREAM_FILE.read_text(), timeout=60)
+
+    async def forward(request: Request) -> Response:
+        url = httpx.URL(path=request.url.path, query=request.url.query.encode())
+        asked = client.build_request(request.method, url, headers=request.headers.raw)
+        reply = await client.send(asked, stream=True)
+        return StreamingResponse(
+            reply.aiter_raw(),
+            status_code=reply.status_code,
+            headers=reply.headers,
+            background=BackgroundTask(reply.aclose),
+        )
+
+    return Starlette(routes=[Route("/{path:path}", forward)])
 
 
 def slowapi() -> ASGIApp:

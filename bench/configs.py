@@ -104,6 +104,7 @@ requests = {log_requests}
 _SETTINGS_PROXY = """\
 [upstream]
 url = "http://127.0.0.1:{upstream}"
+client = "{client}"
 """
 
 _SETTINGS_COUNTERS = """\
@@ -151,11 +152,13 @@ def nginx_proxy(port: int, upstream: int) -> str:
     return _NGINX.format(http=http)
 
 
-def gateway(upstream: int, *, log_requests: bool, keys: int = KEYS) -> dict[str, str]:
+def gateway(
+    upstream: int, *, log_requests: bool, client: str = "fairuse", keys: int = KEYS
+) -> dict[str, str]:
     """Write the gateway's configuration folder: each file's path in it, and its text."""
     settings = _settings(log_requests=log_requests)
     return {
-        "gateway.toml": settings + _SETTINGS_PROXY.format(upstream=upstream),
+        "gateway.toml": settings + _SETTINGS_PROXY.format(upstream=upstream, client=client),
         "policies/six-limits.toml": policy(),
         "tenants/customers.toml": tenant(keys),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench import configs, rounds, servers
 from bench.cpu import cores
@@ -19,15 +19,28 @@ if TYPE_CHECKING:
     from bench.servers import Server
 
 PEER = "nginx"
-GATEWAYS = {"gateway": True, "gateway, request log off": False}
-"""The gateway's variants: each one's name, and whether it logs requests."""
+USUAL = "Starlette and httpx.AsyncClient, no limits"
+
+
+class Variant(NamedTuple):
+    """How a gateway is set."""
+
+    log_requests: bool
+    client: str = "fairuse"
+
+
+GATEWAYS = {
+    "gateway": Variant(log_requests=True),
+    "gateway, request log off": Variant(log_requests=False),
+    "gateway over httpx, request log off": Variant(log_requests=False, client="httpx"),
+}
 
 RATIO = "ratio_to_nginx"
 
 
 def run(options: Options) -> Report:
     """Measure all servers in turn, round by round. Raises BenchError."""
-    names = chosen(options.only, [PEER, *GATEWAYS], [PEER])
+    names = chosen(options.only, [PEER, *GATEWAYS, USUAL], [PEER])
     pair = cores()
     with _running(names, pair, options.keys or configs.KEYS) as started:
         measured = rounds.measured(started, options, pair)
@@ -58,7 +71,15 @@ def _running(names: Sequence[str], pair: Cores, keys: int) -> Iterator[list[Serv
                 return stack.enter_context(
                     servers.nginx(name, peer, port, home / name, pair.server)
                 )
-            config = configs.gateway(upstream, log_requests=GATEWAYS[name], keys=keys)
+            if name == USUAL:
+                address = {"upstream.txt": f"http://127.0.0.1:{upstream}"}
+                return stack.enter_context(
+                    servers.app(name, "usual_proxy", address, home / name, pair.server)
+                )
+            variant = GATEWAYS[name]
+            config = configs.gateway(
+                upstream, log_requests=variant.log_requests, client=variant.client, keys=keys
+            )
             server = stack.enter_context(
                 servers.gateway(name, config, port, home / name, pair.server)
             )

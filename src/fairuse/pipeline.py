@@ -194,20 +194,49 @@ class Pipeline:
             answer.before_end = None
         return None
 
-    async def handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take a WebSocket along the same way: what it counts is settled when it closes."""
+    async def handle_websocket(
+        self, scope: Scope, receive: Receive, send: Send, relay: Forward | None = None
+    ) -> None:
+        """Take a WebSocket along the same way: what it counts is settled when it closes.
+
+        `relay` answers it where it is not what answers requests.
+        """
         exchange = Exchange(scope, self.clock.now(), new_request_id())
         config = self.configuration.current
+        forward = relay or self.forward
         try:
-            refusal = await self._websocket_way(exchange, config, receive, send)
+            refusal = await self._websocket_way(exchange, config, receive, send, forward)
+            metrics.requests("served" if refusal is None else refusal.kind).inc()
             if refusal is not None:
-                exchange.status, exchange.rule = refusal.status, refusal.rule
-                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+                await self._kept()
+                await self._refuse_handshake(refusal, exchange, config, receive, send)
+        except UpstreamError as error:
+            exchange.fault = error.kind
+            metrics.requests(error.kind).inc()
+            log.warning("upstream.failed", request_id=exchange.request_id, reason=str(error))
+            if exchange.status != SWITCHING_PROTOCOLS:
+                refusal = Refusal(error.kind, "upstream")
+                await self._refuse_handshake(refusal, exchange, config, receive, send)
         finally:
             self._log(exchange)
 
+    async def _refuse_handshake(
+        self, refusal: Refusal, exchange: Exchange, config: Config, receive: Receive, send: Send
+    ) -> None:
+        """Refuse as a request is refused, where the server in front can; it sends 403 otherwise."""
+        exchange.status, exchange.rule = refusal.status, refusal.rule
+        if "websocket.http.response" not in exchange.scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return
+
+        async def send_rejection(message: Message) -> None:
+            await send({**message, "type": f"websocket.{message['type']}"})
+
+        answer = Answer(exchange, send_rejection, dated=self.forward.dates_answers)
+        await answer.refuse(refusal, _reader(exchange, config), receive)
+
     async def _websocket_way(
-        self, exchange: Exchange, config: Config, receive: Receive, send: Send
+        self, exchange: Exchange, config: Config, receive: Receive, send: Send, forward: Forward
     ) -> Refusal | None:
         if refusal := admit(exchange, config, self.blocks):
             return refusal
@@ -224,13 +253,17 @@ class Pipeline:
         async def send_counted(message: Message) -> None:
             if message["type"] == "websocket.accept":
                 exchange.status = SWITCHING_PROTOCOLS
+            elif message["type"] == "websocket.http.response.start":
+                exchange.status = message["status"]
             exchange.sent_bytes += _size(message)
+            if message["type"] in _OVER and not message.get("more_body", False):
+                self._settle(exchange, subject, receipt)  # who is told so may ask again at once
             await send(message)
 
         try:
             if self.journal.strict and receipt.claims:
                 await self.journal.committed()
-            await self.forward(exchange, config, _counted(exchange, receive), send_counted)
+            await forward(exchange, config, _counted(exchange, receive), send_counted)
         finally:
             self._settle(exchange, subject, receipt)
         return None
@@ -277,6 +310,8 @@ class Pipeline:
             settle_so_far(exchange, subject, receipt, self.counters, self.journal, at)
 
 
+_OVER = frozenset({"websocket.close", "websocket.http.response.body"})
+"""What a WebSocket's client is told last."""
 _JSON = (b"content-type", b"application/json")
 _DEGRADED = (b"fairuse-degraded", b"counters")
 """Says that the limits were decided without the store that knows what other nodes counted."""

@@ -188,11 +188,6 @@ async def test_a_websocket_needs_a_known_key(config: Path, clock: ManualClock) -
         assert await connect(fair, SALON) == ["websocket.accept"]
 
 
-async def test_the_gateway_relays_no_websocket(config: Path) -> None:
-    """The gateway says at once that it relays no WebSockets."""
-    assert await connect(Gateway(config), SALON) == ["websocket.close"]
-
-
 async def test_other_scopes_go_to_the_app(config: Path) -> None:
     """Whatever is neither HTTP nor WebSocket nor lifespan is the app's own business."""
     seen: list[str] = []

@@ -68,7 +68,21 @@ def test_origins_are_taken(text: str, origin: str) -> None:
     """An upstream is a scheme, a host and perhaps a port."""
     upstream = settings(upstream={"url": text}).upstream
     assert upstream is not None
-    assert upstream.url == origin
+    assert upstream.url == (origin,)
+
+
+def test_several_origins_are_taken() -> None:
+    """HTTP-48: an upstream may be several origins that answer alike."""
+    upstream = settings(upstream={"url": ["http://a:1", "https://b/"]}).upstream
+    assert upstream is not None
+    assert upstream.url == ("http://a:1", "https://b")
+
+
+@pytest.mark.parametrize("url", [[], 9000, ["http://a", 1]])
+def test_what_is_no_list_of_origins_is_refused(url: object) -> None:
+    """Bad input: an empty list, a number and a list with one are said to be no origins."""
+    with pytest.raises(ValueError, match="must be an origin like"):
+        settings(upstream={"url": url})
 
 
 @pytest.mark.parametrize(("text", "message"), WRONG_ORIGINS.items(), ids=map(repr, WRONG_ORIGINS))

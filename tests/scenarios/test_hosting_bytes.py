@@ -131,7 +131,7 @@ async def in_front_of(config: Path, upstream: str, clock: ManualClock) -> AsyncI
         yield gateway
     finally:
         await gateway.service.stop()
-        await gateway._upstream.close()
+        await gateway._forward.close()
 
 
 async def test_a_download_that_is_broken_off_counts_as_far_as_it_was_sent(

@@ -154,7 +154,7 @@ async def test_a_client_that_left_pays_for_nothing_the_upstream_never_got(
         return {"type": "http.disconnect"}
 
     gateway = Gateway(config, clock=clock, access_stream=None)
-    gateway.service._forward = ToUpstream(Away())  # type: ignore[arg-type]
+    gateway.service._forward = ToUpstream(lambda *_: Away())  # type: ignore[arg-type]
     pipeline = await gateway.service.start()
     scope = {
         "type": "http",

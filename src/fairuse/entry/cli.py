@@ -102,7 +102,8 @@ def serve(
         typer.echo(f"can't listen on {where[0]}:{where[1]}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
     by = f" with {workers} workers" if workers > 1 else ""
-    ready = f"fairuse listens on {address_of(listener)}{by}, in front of {settings.upstream.url}"
+    before = ", ".join(settings.upstream.url)
+    ready = f"fairuse listens on {address_of(listener)}{by}, in front of {before}"
     try:
         served = run_server(
             config, settings, listener, lambda: typer.echo(ready, err=True), workers

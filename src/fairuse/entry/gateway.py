@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairuse.base.errors import FairUseError
-from fairuse.base.upstream import Upstream
 from fairuse.entry.lifecycle import Service
 from fairuse.stages.forward import ToUpstream
+from fairuse.stages.relay_websocket import RelayWebSocket
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from fairuse.base.clock import Clock
-
-MAX_UPSTREAM_CONNECTIONS = 1_000
 
 
 class Gateway:
@@ -31,8 +29,9 @@ class Gateway:
         clock: Clock | None = None,
         access_stream: TextIO | None = sys.stdout,
     ) -> None:
-        self._upstream = Upstream(MAX_UPSTREAM_CONNECTIONS)
-        self.service = Service(Path(config), ToUpstream(self._upstream), clock, access_stream)
+        self._forward = ToUpstream()
+        self.websockets = RelayWebSocket()
+        self.service = Service(Path(config), self._forward, clock, access_stream)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection."""
@@ -42,8 +41,9 @@ class Gateway:
                 await pipeline.handle(scope, receive, send)
             case "lifespan":
                 await self._lifespan(receive, send)
-            case _:
-                await send({"type": "websocket.close", "code": 1011})
+            case "websocket":
+                pipeline = self.service.pipeline or await self.service.start()
+                await pipeline.handle_websocket(scope, receive, send, self.websockets)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -55,5 +55,5 @@ class Gateway:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.service.stop()
-        await self._upstream.close()
+        await self._forward.close()
         await send({"type": "lifespan.shutdown.complete"})

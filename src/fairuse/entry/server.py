@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -18,7 +19,8 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from fairuse.base import log
 from fairuse.entry.exposition import exposed, forget_worker
 from fairuse.entry.gateway import Gateway
-from fairuse.entry.protocol import HttpProtocol
+from fairuse.entry.protocol import HttpProtocol, bounded
+from fairuse.entry.websocket import WebSocketProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from fairuse.rules.settings import Settings
 
 BACKLOG = 4_096
-KEEPALIVE_SECONDS = 75
+COLLECT_AFTER = 20_000
+"""Objects made and not gone yet, after which the garbage collector looks for cycles."""
 WORKER_SECONDS = 10
 """A worker that gives no sign of life for so long is replaced."""
 
@@ -96,14 +99,14 @@ class _Config(uvicorn.Config):
     others_serve = False
 
     def __init__(self, folder: Path, settings: Settings, workers: int) -> None:
-        self._log_level = settings.log.level
+        self._settings = settings
         super().__init__(
             partial(Gateway, folder),
             factory=True,
             workers=workers,
             http=HttpProtocol,
             loop="uvloop",
-            ws="none",
+            ws=WebSocketProtocol,
             lifespan="on",
             proxy_headers=False,
             server_header=False,
@@ -111,7 +114,6 @@ class _Config(uvicorn.Config):
             access_log=False,
             log_config=None,
             backlog=BACKLOG,
-            timeout_keep_alive=KEEPALIVE_SECONDS,
             timeout_graceful_shutdown=settings.drain,
             timeout_worker_healthcheck=WORKER_SECONDS,
         )
@@ -119,7 +121,7 @@ class _Config(uvicorn.Config):
     def configure_logging(self) -> None:
         """Set a process up; it is what uvicorn calls first in each."""
         super().configure_logging()
-        log.configure(self._log_level)
+        log.configure(self._settings.log.level)
         # uvicorn raises the signal it stopped for again, once everything is down.
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, _stopped)
@@ -129,6 +131,7 @@ class _Config(uvicorn.Config):
     def load(self) -> None:
         """Make the gateway."""
         super().load()
+        self.http_protocol_class = bounded(self._settings)
         if self.others_serve:
             self.lifespan_class = _TriedAgain
 
@@ -155,7 +158,18 @@ class _Server(uvicorn.Server):
         """Start, and say so."""
         await super().startup(sockets)
         if self.started:
+            _settle_down()
             self._ready()
+
+
+def _settle_down() -> None:
+    """Have the garbage collector leave alone what stays until the end, and look less often.
+
+    A request makes some hundred objects that go with it; what it collects are the few cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 class _TriedAgain(LifespanOn):

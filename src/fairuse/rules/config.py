@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.address import AddressResolver, Networks, parse_network
+from fairuse.base.hop.upstream import Target, Timeouts
 from fairuse.rules.routes import path_pattern
 from fairuse.rules.terms import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ssl import SSLContext
 
     from fairuse.rules.agreed import History
     from fairuse.rules.policy import Policy
-    from fairuse.rules.settings import Settings
+    from fairuse.rules.settings import Settings, Upstream
     from fairuse.rules.tenant import Tenant
 
 
@@ -59,6 +62,12 @@ def _terms(
     return Terms(name, account, *contract, history)
 
 
+def _target(upstream: Upstream, tls: SSLContext | None) -> Target:
+    total = math.inf if upstream.total_timeout is None else upstream.total_timeout
+    timeouts = Timeouts(upstream.connect_timeout, upstream.response_timeout, total)
+    return Target(upstream.url, timeouts, tls)
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything the way needs to know; immutable."""
@@ -73,6 +82,7 @@ class Config:
     key_header: bytes
     user_header: bytes | None
     location: re.Pattern[str] | None
+    upstream: Target | None
 
     @classmethod
     def assemble(
@@ -81,6 +91,7 @@ class Config:
         contracts: Mapping[str, Contract],
         history: History,
         before: Config | None = None,
+        tls: SSLContext | None = None,
     ) -> Config:
         """Put the parts together; terms that did not change since before are taken over."""
         addresses, identity = settings.addresses, settings.identity
@@ -111,6 +122,7 @@ class Config:
             location=re.compile(path_pattern(identity.location) + "(?:/.*)?", re.IGNORECASE)
             if identity.location
             else None,
+            upstream=_target(settings.upstream, tls) if settings.upstream else None,
         )
 
     def holder_of(self, fingerprint: str) -> KeyHolder | None:

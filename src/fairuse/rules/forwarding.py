@@ -5,10 +5,13 @@ Framing is never passed on: it is built anew from what the gateway itself unders
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fairuse.base.wire import Headers
+    from fairuse.rules.config import Config
+    from fairuse.rules.exchange import Exchange
 
 HOP_BY_HOP = frozenset(
     {
@@ -33,21 +36,30 @@ NOT_SENT_ON = HOP_BY_HOP | {
     b"x-request-id",
     b"x-fairuse-account",
 }
+NEVER_NAMED = frozenset({b"host"})
+"""What no Connection can take away: without it the upstream would guess."""
 NO_BODY = frozenset({204, 304})
+TWINS = re.compile(rb"[_.]")
+"""What some upstreams take for a dash in a name: WSGI the one, PHP the other (HTTP-20, F-9)."""
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+HANDSHAKE = b"sec-websocket-"
+"""Fields that two ends of one WebSocket agree on; each hop has a WebSocket of its own (HTTP-46)."""
+SCHEMES = {"ws": "http", "wss": "https"}
+"""How the scheme of a handshake is told: it is an HTTP request."""
 
 
 def request_headers(headers: Headers, ours: Headers) -> Headers:
     """Give the upstream's request headers: the client's, less what stays here, then ours.
 
     Ours come last, so that no `Connection: x-fairuse-account` can take them away (HTTP-2).
-    Names with an underscore are dropped: some upstreams take them for the dashed ones (HTTP-20).
+    Names that an upstream may take for the dashed ones are dropped (HTTP-20).
     White space around a value is no part of it (RFC 9110 section 5.5).
     """
     named = _named_by_connection(headers)
     kept = [
         (name, value.strip(b" \t"))
         for name, value in headers
-        if name not in NOT_SENT_ON and name not in named and b"_" not in name
+        if name not in NOT_SENT_ON and name not in named and not TWINS.search(name)
     ]
     return [*kept, *_framing(headers), *ours]
 
@@ -69,15 +81,53 @@ def response_headers(headers: Headers, status: int) -> Headers:
     ]
 
 
+def handshake_headers(headers: Headers, ours: Headers) -> Headers:
+    """Give the upstream's handshake headers: like a request's, without any framing of a body.
+
+    What the client and the gateway agreed on, the gateway and the upstream agree on anew: a key,
+    a compression or a subprotocol passed on would promise what the other hop can't keep.
+    """
+    return request_headers([pair for pair in headers if _passes_handshake(pair[0])], ours)
+
+
+def accept_headers(headers: Headers) -> Headers:
+    """Give the headers of the handshake's answer to the client, less what the hops agreed on."""
+    passed = response_headers(headers, 101)
+    return [pair for pair in passed if _passes_handshake(pair[0])]
+
+
+def rejection_headers(headers: Headers, status: int, body: bytes) -> Headers:
+    """Give the headers of an upstream's answer that was read whole, with its length anew."""
+    passed = [pair for pair in response_headers(headers, status) if pair[0] not in FRAMING]
+    return [*passed, (b"content-length", str(len(body)).encode())]
+
+
+def forwarded_headers(exchange: Exchange, config: Config) -> Headers:
+    """Give the headers that tell the upstream who is asking, and over which hops."""
+    scheme: str = exchange.scope["scheme"]
+    proto, host = SCHEMES.get(scheme, scheme).encode(), exchange.header(b"host")
+    if config.resolver.trusts(exchange.peer):
+        proto = exchange.header(b"x-forwarded-proto") or proto
+        host = exchange.header(b"x-forwarded-host") or host
+    account = exchange.subject.account.encode() if exchange.subject else b""
+    ours = [
+        (b"x-forwarded-for", b", ".join(_hops(exchange, config))),
+        (b"x-forwarded-proto", proto),
+        (b"x-request-id", exchange.request_id.encode()),
+        (b"x-fairuse-account", account),
+    ]
+    return [*ours, (b"x-forwarded-host", host)] if host else ours
+
+
 def has_body(headers: Headers) -> bool:
-    """Say whether a request announces a body."""
-    return bool(_framing(headers))
+    """Say whether a request announces a body that is not empty."""
+    return any(framing != (b"content-length", b"0") for framing in _framing(headers))
 
 
 def _framing(headers: Headers) -> Headers:
     for name, value in headers:
         if name == b"content-length":
-            return [(name, value)]
+            return [(name, value.lstrip(b"0") or b"0")]
         if name == b"transfer-encoding":
             return [(name, b"chunked")]
     return []
@@ -90,4 +140,19 @@ def _named_by_connection(headers: Headers) -> set[bytes]:
         for name, value in headers
         if name == b"connection"
         for option in value.split(b",")
-    }
+    } - NEVER_NAMED
+
+
+def _passes_handshake(name: bytes) -> bool:
+    return name not in FRAMING and not name.startswith(HANDSHAKE)
+
+
+def _hops(exchange: Exchange, config: Config) -> list[bytes]:
+    """Give the hops so far; a header that no trusted proxy vouches for is not passed on."""
+    peer = (exchange.peer or "unix").encode()
+    if not config.resolver.trusts(exchange.peer):
+        return [peer]
+    if config.resolver.header == b"x-forwarded-for":
+        return [*exchange.header_lines(b"x-forwarded-for"), peer]
+    client = exchange.address.text.encode() if exchange.address else peer
+    return [client, peer] if client != peer else [peer]

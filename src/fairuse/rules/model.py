@@ -95,6 +95,13 @@ def _key_hash(text: str) -> str:
     return text
 
 
+def _origins(value: object) -> tuple[str, ...]:
+    texts = value if isinstance(value, list) else [value]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise ValueError('must be an origin like "http://127.0.0.1:9000", or a list of them')
+    return tuple(map(_origin, texts))
+
+
 def _not_text(value: object, example: str) -> object:
     raise ValueError(f"{value!r} is not text; write it like {example}")
 
@@ -105,5 +112,17 @@ HeaderName = Annotated[str, AfterValidator(_header)]
 KeyHash = Annotated[str, AfterValidator(_key_hash)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 Contact = Annotated[str, AfterValidator(_contact)]
-Origin = Annotated[str, AfterValidator(_origin)]
+Origins = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_origins),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
+    ),
+]
+"""One origin, or several that answer alike."""
 Name = Annotated[str, AfterValidator(_name)]

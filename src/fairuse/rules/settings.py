@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from limits import RateLimitItem, RateLimitItemPerMinute, parse_many
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from fairuse.base.hop.clients import ClientName
 from fairuse.rules.model import (
     Contact,
     HeaderName,
@@ -16,7 +17,7 @@ from fairuse.rules.model import (
     Model,
     Name,
     NetworkText,
-    Origin,
+    Origins,
     Seconds,
     written,
 )
@@ -75,12 +76,44 @@ class Listen(Model):
     port: int = Field(default=8080, ge=0, le=65_535)
 
 
+class Tls(Model):
+    """Whom to trust as the upstream, and how to say who we are; files beside `gateway.toml`."""
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Tls:
+        if self.key is not None and self.certificate is None:
+            raise ValueError("a key needs the certificate that it is for")
+        return self
+
+
+class Server(Model):
+    """How large a request may be, how long its client may take, and how many may be connected."""
+
+    head_timeout: Seconds = 10
+    keepalive_timeout: Seconds = 75
+    min_body_rate: int = Field(default=240, ge=0)
+    write_timeout: Seconds = 30
+    max_head: int = Field(default=16_384, ge=1_024, le=1_048_576)
+    max_fields: int = Field(default=100, ge=1)
+    max_body: int | None = Field(default=None, ge=0)
+    max_connections: int = Field(default=10_000, ge=1)
+    max_connections_per_address: int = Field(default=256, ge=1)
+
+
 class Upstream(Model):
     """The API behind the gateway, and how long each part of an exchange with it may take."""
 
-    url: Origin
+    url: Origins
     connect_timeout: Seconds = 5
     response_timeout: Seconds = 60
+    total_timeout: Seconds | None = None
+    max_connections: int = Field(default=1_000, ge=1)
+    client: ClientName = "fairuse"
+    tls: Tls = Tls()
 
 
 class Identity(Model):
@@ -151,6 +184,7 @@ class Settings(Model):
 
     contact: Contact
     listen: Listen = Listen()
+    server: Server = Server()
     upstream: Upstream | None = None
     identity: Identity = Identity()
     addresses: Addresses = Addresses()

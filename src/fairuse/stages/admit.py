@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from fairuse.rules.exchange import Exchange
     from fairuse.stores.blocks import Blocks
 
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::\d{1,5})?")
-_TWO_READINGS = re.compile(rb"%2f|%5c|%00|\\|//|/(?:\.|%2e){1,2}(?:/|;|%3b|$)", re.IGNORECASE)
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::(\d{1,5}))?")
+_HIGHEST_PORT = 65_535
+_VERSIONS = frozenset({"1.0", "1.1", "2", "3"})
+"""As ASGI writes them; "2.0" is a request line that says so, and no HTTP/2."""
+_TWO_READINGS = re.compile(
+    rb"%2f|%5c|%00|\\|//|/(?:\.|%2e){1,2}(?:/|;|%3b|$)|%(?![0-9a-f]{2})",
+    re.IGNORECASE,
+)
 _NOT_IN_A_PATH = re.compile(r"[\x00-\x1f\x7f]")
 _NOT_PASSED_ON = frozenset({"CONNECT", "TRACE"})
 
@@ -52,10 +58,16 @@ def _ambiguous_path(exchange: Exchange) -> str | None:
 
 
 def _ambiguous_host(exchange: Exchange) -> str | None:
+    version = exchange.scope.get("http_version", "1.1")
+    if version not in _VERSIONS:
+        return "the version of HTTP is none that is understood"
     hosts = exchange.header_lines(b"host")
-    if len(hosts) > 1 or (not hosts and exchange.scope.get("http_version") == "1.1"):
+    if len(hosts) > 1 or (not hosts and version == "1.1"):
         return "exactly one Host header is needed"
-    if hosts and not _HOST.fullmatch(hosts[0]):
+    if not hosts:
+        return None
+    host = _HOST.fullmatch(hosts[0].strip(b" \t"))
+    if host is None or int(host[1] or 0) > _HIGHEST_PORT:
         return "the Host header is no host"
     return None
 

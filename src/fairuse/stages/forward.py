@@ -15,15 +15,23 @@ from fairuse.base.errors import (
     UpstreamBusy,
     UpstreamUnreachable,
 )
-from fairuse.base.upstream import Reply, Timeouts, Upstream
+from fairuse.base.hangup import EXTENSION, HangUp
+from fairuse.base.hop.clients import client_named
 from fairuse.rules.exchange import CLIENT_GONE
-from fairuse.rules.forwarding import has_body, request_headers, response_headers
+from fairuse.rules.forwarding import (
+    forwarded_headers,
+    has_body,
+    request_headers,
+    response_headers,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.types import ASGIApp, Receive, Send
 
+    from fairuse.base.hop.clients import ClientName
+    from fairuse.base.hop.upstream import Answered, Upstream
     from fairuse.base.wire import Headers
     from fairuse.rules.config import Config
     from fairuse.rules.exchange import Exchange
@@ -89,67 +97,140 @@ class ToUpstream:
 
     dates_answers: ClassVar[bool] = True
 
-    def __init__(self, upstream: Upstream) -> None:
-        self._upstream = upstream
+    def __init__(self, make: Callable[[ClientName, int], Upstream] = client_named) -> None:
+        self._make = make
+        self._upstream: Upstream | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(
         self, exchange: Exchange, config: Config, receive: Receive, send: Send
     ) -> None:
         """Answer one request."""
-        body = _RequestBody(receive, announced=has_body(exchange.headers))
-        head = asyncio.Event()
-        relay = asyncio.create_task(self._relay(exchange, config, body, head, send))
-        gone = asyncio.create_task(body.until_gone())
+        upstream = self._upstream or self._first(config)
+        # The loop is named because looking for it is a system call.
+        relay = _Relay(exchange, receive, send, asyncio.current_task(self._loop))
+        hangup = exchange.scope.get("extensions", {}).get(EXTENSION)
+        watching = None
+        if hangup is None:
+            hangup = HangUp()
+            watching = asyncio.create_task(relay.watch(hangup))
+        hangup.watch(relay.client_gone)
         try:
-            await asyncio.wait((relay, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not relay.done():
-                exchange.fault = CLIENT_GONE
-                if exchange.moves and body.complete.is_set():
-                    told = [] if exchange.reads_answer else [asyncio.create_task(head.wait())]
-                    await _first(relay, *told)
+            await relay.run(upstream, config)
         except asyncio.CancelledError:
-            # Only the server cancels a request, when its time to drain is over.
-            exchange.fault = None
-            raise GatewayStopping("the time to drain is over") from None
+            if not relay.given_up:
+                # Only the server cancels a request, when its time to drain is over.
+                exchange.fault = None
+                raise GatewayStopping("the time to drain is over") from None
+            relay.task.uncancel()
+        except ClientGone:
+            exchange.fault = CLIENT_GONE
+        except (UpstreamUnreachable, UpstreamBusy):
+            exchange.fault = None  # it never got there, whoever left first
+            raise
         finally:
-            relay.cancel()
-            gone.cancel()
-            await asyncio.gather(relay, gone, return_exceptions=True)
-        if not relay.cancelled() and (error := relay.exception()):
-            if isinstance(error, ClientGone):
-                exchange.fault = CLIENT_GONE
-                return
-            if isinstance(error, UpstreamUnreachable | UpstreamBusy):
-                exchange.fault = None  # it never got there, whoever left first
-            raise error
+            hangup.unwatch()
+            if watching is not None:
+                watching.cancel()
+                await asyncio.wait((watching,))
 
-    async def _relay(
-        self,
-        exchange: Exchange,
-        config: Config,
-        body: _RequestBody,
-        head: asyncio.Event,
-        send: Send,
-    ) -> None:
+    def _first(self, config: Config) -> Upstream:
+        """Make the client with the first request: its settings hold until the gateway stops."""
         settings = config.settings.upstream
         if settings is None:
             raise UpstreamBroken("gateway.toml names no upstream")
-        reply = await self._upstream.send(
+        self._loop = asyncio.get_running_loop()
+        self._upstream = self._make(settings.client, settings.max_connections)
+        return self._upstream
+
+    async def close(self) -> None:
+        """Close every connection to the upstream."""
+        if self._upstream is not None:
+            await self._upstream.close()
+
+
+class _Relay:
+    """One request on its way to the upstream, and its answer on the way back.
+
+    `given_up` says that it was cancelled because its client is gone.
+    """
+
+    __slots__ = ("_body", "_exchange", "_head_known", "_send", "given_up", "task")
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        receive: Receive,
+        send: Send,
+        task: asyncio.Task[Any] | None,
+    ) -> None:
+        if task is None:
+            raise RuntimeError("a request is answered by a task")
+        self.task = task
+        self.given_up = False
+        self._exchange = exchange
+        self._body = _RequestBody(receive, announced=has_body(exchange.headers))
+        self._send = send
+        self._head_known = False
+
+    async def run(self, upstream: Upstream, config: Config) -> None:
+        """Send the request, and pass the answer back."""
+        exchange, target = self._exchange, config.upstream
+        if target is None:
+            raise UpstreamBroken("gateway.toml names no upstream")
+        reply = await upstream.send(
             exchange.method,
-            settings.url,
-            _target(exchange.scope),
-            _request_headers(exchange, config, settings.url),
-            body.chunks() if body.announced else None,
-            Timeouts(settings.connect_timeout, settings.response_timeout),
+            target,
+            _path(exchange.scope),
+            _request_headers(exchange, config, target.origins[0]),
+            self._body.chunks() if self._body.announced else None,
         )
         try:
             if not 200 <= reply.status <= 599:
                 raise UpstreamBroken(f"status {reply.status}")
             exchange.status = reply.status
-            head.set()
-            await _pass_back(reply, send, exchange)
+            self._head_known = True
+            await self._pass_back(reply)
         finally:
             await reply.close()
+
+    async def _pass_back(self, reply: Answered) -> None:
+        send, status = self._send, reply.status
+        headers = response_headers(reply.headers, status)
+        # Also where the client is gone: its headers may say what the request cost.
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        if self._may_leave:
+            return
+        body = reply.whole
+        if body is None:
+            async for chunk in reply.chunks():
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                if self._may_leave:
+                    return
+            body = b""
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def watch(self, hangup: HangUp) -> None:
+        """Wait until the client hangs up, where the server tells of it through `receive` alone."""
+        await self._body.until_gone()
+        hangup.happen()
+
+    def client_gone(self) -> None:
+        """Give up, unless what the upstream answers has to be known."""
+        self._exchange.fault = CLIENT_GONE
+        if self._may_leave:
+            self.given_up = True
+            self.task.cancel()
+
+    @property
+    def _may_leave(self) -> bool:
+        """Say whether the client is gone, and nothing has to be known any more."""
+        exchange = self._exchange
+        if exchange.fault != CLIENT_GONE:
+            return False
+        if not exchange.moves or not self._body.complete:
+            return True
+        return self._head_known and (not exchange.reads_answer or _cost_is_read(exchange))
 
 
 class _RequestBody:
@@ -157,10 +238,9 @@ class _RequestBody:
 
     def __init__(self, receive: Receive, *, announced: bool) -> None:
         self._receive = receive
+        self._completed: asyncio.Event | None = None
         self.announced = announced
-        self.complete = asyncio.Event()
-        if not announced:
-            self.complete.set()
+        self.complete = not announced
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Give the body's bytes. Raises ClientGone where the client hangs up before the end."""
@@ -171,41 +251,26 @@ class _RequestBody:
                 raise ClientGone
             more = message.get("more_body", False)
             if not more:
-                self.complete.set()
+                self.complete = True
+                if self._completed is not None:
+                    self._completed.set()
             if message.get("body"):
                 yield message["body"]
 
     async def until_gone(self) -> None:
         """Wait until the client hangs up."""
-        await self.complete.wait()
+        if not self.complete:
+            self._completed = asyncio.Event()
+            await self._completed.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
-
-
-async def _first(*tasks: asyncio.Task[Any]) -> None:
-    """Wait for one of the tasks; the others but the first are cancelled."""
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks[1:]:
-            task.cancel()
-
-
-async def _pass_back(reply: Reply, send: Send, exchange: Exchange) -> None:
-    headers = response_headers(reply.headers, reply.status)
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    async for chunk in reply.chunks():
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        if exchange.fault == CLIENT_GONE and _cost_is_read(exchange):
-            return
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _cost_is_read(exchange: Exchange) -> bool:
     return all(move.reader is None or move.reader.over for move in exchange.moves)
 
 
-def _target(scope: Any) -> bytes:
+def _path(scope: Any) -> bytes:
     path: bytes = scope["raw_path"]
     query: bytes = scope["query_string"]
     return path + b"?" + query if query else path
@@ -213,7 +278,7 @@ def _target(scope: Any) -> bytes:
 
 def _request_headers(exchange: Exchange, config: Config, origin: str) -> Headers:
     theirs = _asking_plainly(exchange) if exchange.reads_answer else exchange.headers
-    headers = request_headers(theirs, _our_headers(exchange, config))
+    headers = request_headers(theirs, forwarded_headers(exchange, config))
     if exchange.header(b"host") is None:  # HTTP/1.0 has none, HTTP/1.1 needs one
         headers.insert(0, (b"host", urlsplit(origin).netloc.encode()))
     return headers
@@ -223,30 +288,3 @@ def _asking_plainly(exchange: Exchange) -> Headers:
     """Give the client's headers, asking for no compression: that can't be read as it passes."""
     theirs = [pair for pair in exchange.headers if pair[0] != b"accept-encoding"]
     return [*theirs, (b"accept-encoding", b"identity")]
-
-
-def _our_headers(exchange: Exchange, config: Config) -> Headers:
-    """Give the headers that tell the upstream who is asking, and over which hops."""
-    proto, host = exchange.scope["scheme"].encode(), exchange.header(b"host")
-    if config.resolver.trusts(exchange.peer):
-        proto = exchange.header(b"x-forwarded-proto") or proto
-        host = exchange.header(b"x-forwarded-host") or host
-    account = exchange.subject.account.encode() if exchange.subject else b""
-    ours = [
-        (b"x-forwarded-for", b", ".join(_hops(exchange, config))),
-        (b"x-forwarded-proto", proto),
-        (b"x-request-id", exchange.request_id.encode()),
-        (b"x-fairuse-account", account),
-    ]
-    return [*ours, (b"x-forwarded-host", host)] if host else ours
-
-
-def _hops(exchange: Exchange, config: Config) -> list[bytes]:
-    """Give the hops so far; a header that no trusted proxy vouches for is not passed on."""
-    peer = (exchange.peer or "unix").encode()
-    if not config.resolver.trusts(exchange.peer):
-        return [peer]
-    if config.resolver.header == b"x-forwarded-for":
-        return [*exchange.header_lines(b"x-forwarded-for"), peer]
-    client = exchange.address.text.encode() if exchange.address else peer
-    return [client, peer] if client != peer else [peer]

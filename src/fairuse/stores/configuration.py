@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel
 
 from fairuse.base.errors import ConfigurationError, Finding
+from fairuse.base.hop.trust import tls_context
 from fairuse.rules.agreed import Agreement, History
 from fairuse.rules.config import Config, Contract, accounts_of
 from fairuse.rules.nearest import suggestion
@@ -28,6 +29,7 @@ from fairuse.stores.files import read_model
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+    from ssl import SSLContext
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -43,6 +45,9 @@ class Configuration:
         self._tenants: dict[str, Tenant] = {}
         self._contracts: dict[str, Contract] = {}
         self._history = History()
+        self._tls: SSLContext | None = None
+        self._tls_files: tuple[Path, ...] = ()
+        self._tls_read_as: object = None
         self._changing = threading.Lock()
         self._current: Config | None = None
         self._read_as: frozenset[tuple[object, ...]] = frozenset()
@@ -89,7 +94,8 @@ class Configuration:
         self._read_as = self.signature()
         self.findings = []
         settings = self._read("gateway.toml", Settings)
-        self._settings = settings or self._settings
+        if settings is not None and self._trusts(settings):
+            self._settings = settings
         identity = self._settings.identity if self._settings else None
         self._policies = self._read_all(
             "policies", Policy, self._policies, lambda policy: policy_problems(policy, identity)
@@ -103,6 +109,29 @@ class Configuration:
         self._assemble()
         self.findings.sort()
         return self.findings
+
+    def _trusts(self, settings: Settings) -> bool:
+        """Read the files that say whom to trust; False where one can't be used."""
+        upstream = settings.upstream
+        if upstream is None or not any(url.startswith("https:") for url in upstream.url):
+            self._tls, self._tls_files = None, ()
+            return True
+        names = upstream.tls.ca, upstream.tls.certificate, upstream.tls.key
+        files = [self.folder / name if name is not None else None for name in names]
+        states = [_state_of(file) for file in files if file is not None]
+        self._read_as |= frozenset(states)
+        if self._tls is not None and self._tls_read_as == (files, states):
+            return True
+        self._tls_files = tuple(file for file in files if file is not None)
+        try:
+            self._tls = tls_context(*files)
+        except OSError as error:
+            self.findings.append(
+                Finding("gateway.toml", "upstream.tls", f"{error.filename}: {error.strerror}")
+            )
+            return False
+        self._tls_read_as = (files, states)
+        return True
 
     def learn(self, history: History) -> None:
         """Put averages and medians in force; a reload may go on in another thread."""
@@ -135,12 +164,13 @@ class Configuration:
     def _assemble(self) -> None:
         if self._settings is not None:
             self._current = Config.assemble(
-                self._settings, self._contracts, self._history, self._current
+                self._settings, self._contracts, self._history, self._current, self._tls
             )
 
     def signature(self) -> frozenset[tuple[object, ...]]:
         """Give a value that changes whenever a file does, also behind a symbolic link."""
-        paths = [self.folder / "gateway.toml", *self._files("policies"), *self._files("tenants")]
+        tables = [*self._files("policies"), *self._files("tenants")]
+        paths = [self.folder / "gateway.toml", *tables, *self._tls_files]
         return frozenset(map(_state_of, paths))
 
     def _take_tenants(self, tenants: dict[str, Tenant]) -> None:

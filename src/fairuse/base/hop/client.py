@@ -1,0 +1,160 @@
+"""Requests over the gateway's own connections.
+
+No cookie jar, no redirects, no proxies from the environment, no decoding (HTTP-36): the bytes of
+the request target and the fields go out as they came in, and nothing is remembered but connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from fairuse.base.errors import UpstreamTimeout, UpstreamUnreachable
+from fairuse.base.hop.connection import Unanswered, Unsent
+from fairuse.base.hop.framing import Framing
+from fairuse.base.hop.pool import Origin, Pool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from fairuse.base.hop.connection import Connection
+    from fairuse.base.hop.reply import Reply
+    from fairuse.base.hop.upstream import Target
+    from fairuse.base.wire import Headers
+
+DOWN_SECONDS = 5.0
+"""How long an origin that can't be reached is asked last."""
+MOST_ORIGINS = 64
+"""With more pools than that, those are forgotten that nobody uses."""
+REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+"""Methods that come to the same when a request arrives twice (RFC 9110 section 9.2.2)."""
+PORTS = {"http": 80, "https": 443}
+
+
+class Client:
+    """Pools of connections, one for each origin."""
+
+    def __init__(self, max_connections: int) -> None:
+        self._most = max_connections
+        self._pools: dict[tuple[str, object], Pool] = {}
+        self._down: dict[str, float] = {}
+        self._turns = count()
+
+    async def send(
+        self,
+        method: str,
+        target: Target,
+        path: bytes,
+        headers: Headers,
+        body: AsyncIterator[bytes] | None,
+    ) -> Reply:
+        """Send a request and give the answer once its head is there. Raises UpstreamError.
+
+        Several origins take turns; one that can't be reached leaves the request to the next.
+        """
+        head = request_head(method, path, headers)
+        origins = target.origins
+        if len(origins) > 1:
+            origins = tuple(self._in_turn(origins))
+        for origin in origins[:-1]:
+            try:
+                return await self._send_to(origin, target, method, head, headers, body)
+            except (UpstreamUnreachable, ConnectTimeout):
+                self._down[origin] = asyncio.get_running_loop().time() + DOWN_SECONDS
+        return await self._send_to(origins[-1], target, method, head, headers, body)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+
+    async def _send_to(
+        self,
+        origin: str,
+        target: Target,
+        method: str,
+        head: bytes,
+        headers: Headers,
+        body: AsyncIterator[bytes] | None,
+    ) -> Reply:
+        pool = self._pools.get((origin, target.tls)) or self._pool(origin, target)
+        repeatable = body is None and method in REPEATABLE
+        while True:
+            connection = pool.take() or await _opened(pool, target.timeouts.connect)
+            try:
+                return await _exchange(connection, target, method, head, headers, body)
+            except Unsent:
+                if not connection.used:
+                    raise
+            except Unanswered:
+                # It was closed as the request was under way (RFC 9112 section 9.3.1): once more.
+                if not connection.used or not repeatable:
+                    raise
+                repeatable = False
+            pool.forget_idle()
+
+    def _pool(self, origin: str, target: Target) -> Pool:
+        if len(self._pools) >= MOST_ORIGINS:
+            self._pools = {name: pool for name, pool in self._pools.items() if not pool.unused}
+        parts = urlsplit(origin)
+        port = parts.port or PORTS[parts.scheme]
+        tls = target.tls if parts.scheme == "https" else None
+        pool = Pool(Origin(parts.hostname or "", port, tls), self._most)
+        self._pools[origin, target.tls] = pool
+        return pool
+
+    def _in_turn(self, origins: tuple[str, ...]) -> Iterator[str]:
+        """Give the origins in the order to be tried: each first in its turn, those down last."""
+        first = next(self._turns) % len(origins)
+        turned = (*origins[first:], *origins[:first])
+        now = asyncio.get_running_loop().time()
+        up = [origin for origin in turned if self._down.get(origin, 0.0) <= now]
+        yield from up
+        yield from (origin for origin in turned if origin not in up)
+
+
+class ConnectTimeout(UpstreamTimeout):
+    """Connecting took too long, so nothing was sent."""
+
+
+async def _opened(pool: Pool, seconds: float) -> Connection:
+    try:
+        return await pool.wait(seconds)
+    except UpstreamTimeout as error:
+        raise ConnectTimeout(str(error)) from None
+
+
+async def _exchange(
+    connection: Connection,
+    target: Target,
+    method: str,
+    head: bytes,
+    headers: Headers,
+    body: AsyncIterator[bytes] | None,
+) -> Reply:
+    timeouts = target.timeouts
+    reply = connection.begin(
+        head,
+        head_only=method == "HEAD",
+        patience=timeouts.response,
+        total=timeouts.total,
+    )
+    try:
+        if body is not None:
+            connection.send(body, Framing(headers))
+        await reply.head()
+    except BaseException:
+        await connection.leave()
+        raise
+    return reply
+
+
+def request_head(method: str, path: bytes, headers: Headers) -> bytes:
+    """Write the head of a request. Raises ValueError where a field would break it (HTTP-37)."""
+    lines = [b"%b: %b\r\n" % field for field in headers]
+    head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method.encode(), path, b"".join(lines))
+    breaks = head.count(b"\n")
+    if breaks != len(headers) + 2 or head.count(b"\r") != breaks or b"\0" in head:
+        raise ValueError("a field of the request would break its head")
+    return head

@@ -1,0 +1,1 @@
+"""WebSockets: the client's side, the upstream's side, and how each may end."""
