@@ -25,7 +25,6 @@ HEADINGS = {
     "away": "rounds with the store away",
     "lost_away": "units lost in them",
     "broken": "promises broken",
-    "open": "promises not kept yet",
 }
 """The figures that the table shows."""
 
@@ -53,7 +52,6 @@ class Figures:
     away: int = 0
     lost_away: int = 0
     wrong: list[str] = field(default_factory=list)
-    not_yet: list[str] = field(default_factory=list)
 
     def add(self, ended: Round) -> None:
         """Take a round in."""
@@ -76,8 +74,7 @@ class Figures:
         self.lost_notices += ended.lost_notices
         self.late_cases += ended.late_cases
         self.wrong += ended.wrong
-        self.not_yet += ended.not_yet
 
     def row(self) -> dict[str, object]:
         """Give the figures by their names."""
-        return {**asdict(self), "broken": len(self.wrong), "open": len(self.not_yet)}
+        return {**asdict(self), "broken": len(self.wrong)}

@@ -21,13 +21,10 @@ CATCH_UP_SECONDS = 1.0
 """How long a start may take to open the cases that a crash kept from being opened."""
 TELL_SECONDS = 5.0
 
-NOT_YET = {"cases after a start"}
-"""Promises that are known not to be kept yet: they are shown, and fail nothing."""
-
 
 @dataclass(slots=True)
 class Round:
-    """What a round came to; `wrong` says which promises were broken, `not_yet` which of NOT_YET.
+    """What a round came to; `wrong` says which promises were broken.
 
     `told` is what the clients of the gateway that was killed know, and `elsewhere` counts the
     bookings that another gateway accepted meanwhile; `away`: it counted alone for a while.
@@ -45,7 +42,6 @@ class Round:
     late_cases: int = 0
     away: bool = False
     wrong: list[str] = field(default_factory=list)
-    not_yet: list[str] = field(default_factory=list)
 
     @property
     def admitted(self) -> int:
@@ -66,8 +62,7 @@ class Round:
     def expect(self, promise: str, holds: object, otherwise: str) -> None:
         """Note a promise that was broken."""
         if not holds:
-            broken = self.not_yet if promise in NOT_YET else self.wrong
-            broken.append(f"{promise}: {otherwise}")
+            self.wrong.append(f"{promise}: {otherwise}")
 
 
 def judge_ledger(ended: Round, left: Left) -> None:

@@ -83,12 +83,11 @@ async def test_every_block_has_a_notice_after_a_crash(tmp_path: Path, recorder: 
     assert len([body for body in bodies if second.address in body]) == 1
 
 
-@pytest.mark.xfail(
-    reason="a breach is noted when it is settled, and its units when they are let in"
-)
 async def test_a_case_is_opened_by_the_start_after_a_crash(tmp_path: Path) -> None:
     """F-39: in strict, what was let in and is over the amount at a crash opens a case after it."""
     app, config, crashed = Held(), write_config(tmp_path, policy=MONTH), tmp_path / "crashed"
+    with (config / "gateway.toml").open("a") as settings:
+        settings.write('[counters]\ndurability = "strict"\n')
     async with mounted(config, app, ManualClock(NOON)) as fair:
         tasks = [asyncio.create_task(pages(fair)) for _ in range(3)]
         await app.has(3)
@@ -98,7 +97,7 @@ async def test_a_case_is_opened_by_the_start_after_a_crash(tmp_path: Path) -> No
         for let in app.waiting:
             let.set()
         await asyncio.gather(*tasks)
-    settings = config / "gateway.toml"
-    settings.write_text(settings.read_text().replace(f"{tmp_path}/fair", f"{crashed}/fair"))
+    said = config / "gateway.toml"
+    said.write_text(said.read_text().replace(f"{tmp_path}/fair", f"{crashed}/fair"))
     async with mounted(config, app, ManualClock(NOON + 60)) as fair:
         assert len(await (await told(fair.service)).cases("salon")) == 1

@@ -24,6 +24,7 @@ from fairuse.stores.blocks import Blocks
 from fairuse.stores.breaches import Breaches
 from fairuse.stores.callers import RecentEvents
 from fairuse.stores.configuration import Configuration
+from fairuse.stores.gone_over import gone_over
 from fairuse.stores.history import open_episodes
 from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger
@@ -115,6 +116,10 @@ class Service:
         await _take_up(ledger, journal, blocks, breaches, at.wall)
         await averages.take_up(config, at.wall)
         self.configuration.learn(averages.history)
+        if strict and isinstance(counters, MemoryCounters):
+            for account, terms in self.configuration.current.accounts.items():
+                for crossing in gone_over(counters.tallies(account), terms.limits, at):
+                    followups.crossed(crossing)
         access_log = AccessLog(self._access_stream if settings.log.requests else None)
         access_log.start()
         stack.callback(access_log.close)

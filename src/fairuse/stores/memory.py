@@ -272,6 +272,10 @@ class MemoryCounters:
         for tally, slot in zip(tab.counted, tab.slots, strict=True):
             self._journal.note_slot(tally, slot)
 
+    def tallies(self, account: str) -> list[Tally]:
+        """Give the tallies of an account that are remembered."""
+        return [*self._accounts.get(account, {}).values()]
+
     def _restored(self, row: SlotRow) -> Tally:
         tally = self._accounts.get(row.key.account, {}).get(row.key)
         if tally is None:
