@@ -108,3 +108,22 @@ async def test_everybody_who_asks_at_once_is_answered(server: RedisServer) -> No
         asking = (at.node.reserve(limit("wide", 63, "1 hour")) for _ in range(3 * 500))
         decisions = await asyncio.gather(*asking)
         assert sum(hasattr(each, "slots") for each in decisions) == 63
+
+
+async def test_who_only_tells_is_heard_while_many_ask(server: RedisServer) -> None:
+    """F-26: what is held and counted is told in time, however many requests wait for an answer."""
+    over = asyncio.Event()
+    async with place(server) as at:
+
+        async def ask_on_and_on(account: str) -> None:
+            while not over.is_set():
+                receipt = await at.node.take(DAILY, account=account)
+                at.node.settle(receipt, Outcome.REFUSED)
+
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as asking:
+            for number in range(80):
+                asking.create_task(ask_on_and_on(f"account-{number}"))
+            at.node.settle(await at.node.take(SOFT, account="quiet"))
+            while await at.other.used("quiet") != {"soft": 1}:
+                pass
+            over.set()
