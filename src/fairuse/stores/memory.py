@@ -121,7 +121,7 @@ class MemoryCounters:
             for claim, tally, slot in zip(claims, tallies, slots, strict=True):
                 if claim.flow and tally.remembered:
                     self._journal.note_slot(tally, slot)
-        self._begin_tab(claims, tallies, slots, at)
+        self._begin_tab(claims, tallies, slots)
         return MemoryReceipt(claims, tallies, slots)
 
     async def reserve(self, account: str, claims: Claims, at: Instant) -> Decision:
@@ -136,7 +136,7 @@ class MemoryCounters:
         accepted = outcome is Outcome.ACCEPTED
         tab: Tab[Tally] | None = receipt.tab  # type: ignore[attr-defined]
         if tab is not None:
-            if accepted and not costs and not tab.closed:
+            if accepted and not costs and tab.settles and not tab.closed:
                 tab.open -= 1
                 tab.settled += 1
                 if not tab.noted:
@@ -249,9 +249,7 @@ class MemoryCounters:
                 tally.expire(at)
             self._keep(tally, at)
 
-    def _begin_tab(
-        self, claims: Claims, tallies: Sequence[Tally], slots: Sequence[Slot], at: Instant
-    ) -> None:
+    def _begin_tab(self, claims: Claims, tallies: Sequence[Tally], slots: Sequence[Slot]) -> None:
         """Have requests like this one counted on a tab, where there are many of them."""
         if may_begin(claims, tallies, slots) and all(tally.remembered for tally in tallies):
             room = [
@@ -260,9 +258,8 @@ class MemoryCounters:
                 if claim.cost
             ]
             if room and min(room) > 0:
-                Tab(claims, tallies, slots, min(room))
-                for tally in tallies:
-                    self._keep(tally, at)
+                tab = Tab(claims, tallies, slots, min(room))
+                tab.settles = all(tally.kept for tally in tallies)
         for tally in tallies:
             tally.by = claims.mark
 

@@ -58,7 +58,8 @@ class Tab(Generic[C]):
 
     `left` more may be let in, before `until` (monotonic seconds) and `ends_at` (wall seconds);
     `open` are under way. `taken` and `settled` are not entered yet, and the latest of them was at
-    `latest` (monotonic seconds). `noted` says that whoever keeps it knows of what is new.
+    `latest` (monotonic seconds). `noted` says that whoever keeps it knows of what is new,
+    `settles` that requests may settle on it, too.
     """
 
     __slots__ = (
@@ -70,6 +71,7 @@ class Tab(Generic[C]):
         "noted",
         "open",
         "settled",
+        "settles",
         "slots",
         "taken",
         "until",
@@ -88,6 +90,7 @@ class Tab(Generic[C]):
         self.settled = 0
         self.latest = -math.inf
         self.noted = False
+        self.settles = True
         claims.tab = self
         for each in counted:
             each.tab = self
