@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -11,7 +12,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import decision, durable, growth, middleware, proxy, shared
+from bench import (
+    cases,
+    decision,
+    durable,
+    growth,
+    latency,
+    middleware,
+    proxy,
+    refusals,
+    shared,
+    slow,
+)
 from bench.errors import BenchError
 from bench.report import Options
 
@@ -20,25 +32,36 @@ if TYPE_CHECKING:
 
     from bench.report import Report
 
+PLAIN_WIDTH = 120
+"""Columns of a table that goes to a file."""
+
 
 class Bench(StrEnum):
     """The benchmarks there are."""
 
     proxy = "proxy"
+    slow = "slow"
+    refusals = "refusals"
+    latency = "latency"
     middleware = "middleware"
     durable = "durable"
     decision = "decision"
     memory = "memory"
     redis = "redis"
+    cases = "cases"
 
 
 RUNS: dict[Bench, Callable[[Options], Report]] = {
     Bench.proxy: proxy.run,
+    Bench.slow: slow.run,
+    Bench.refusals: refusals.run,
+    Bench.latency: latency.run,
     Bench.middleware: middleware.run,
     Bench.durable: durable.run,
     Bench.decision: decision.run,
     Bench.memory: growth.run,
     Bench.redis: shared.run,
+    Bench.cases: cases.run,
 }
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -72,8 +95,9 @@ def main(
     if as_json:
         typer.echo(json.dumps(figures_of(reports, options), indent=2))
     else:
+        console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
         for report in reports.values():
-            Console().print(table_of(report))
+            console.print(table_of(report))
 
 
 def figures_of(reports: Mapping[Bench, Report], options: Options) -> dict[str, object]:
@@ -86,8 +110,8 @@ def table_of(report: Report) -> Table:
     """Draw a report as a table."""
     table = Table(title=report.title, caption=report.caption)
     for column in report.columns:
-        is_name = not column.format
-        table.add_column(column.heading, justify="left" if is_name else "right", no_wrap=is_name)
+        # In a narrow terminal the long names are folded, and the figures stay whole.
+        table.add_column(column.heading, justify="right" if column.format else "left")
     for row in report.rows:
         table.add_row(*(format(row[column.field], column.format) for column in report.columns))
     return table

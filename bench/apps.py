@@ -51,7 +51,29 @@ def fairuse() -> ASGIApp:
 
 def usual_proxy() -> Starlette:
     """Make the reverse proxy that everybody writes: one client, streaming, and no limits at all."""
-    client = httpx.AsyncClient(base_url=UPSTREAM_FILE.read_text(), timeout=60)
+    return _proxy(httpx.Limits(max_connections=100, max_keepalive_connections=20))
+
+
+def unbounded_proxy() -> Starlette:
+    """Make the same with as many connections as there are requests; httpx's default is 100."""
+    return _proxy(httpx.Limits(max_connections=None, max_keepalive_connections=None))
+
+
+async def hello(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answer everything, without a proxy or a framework: what the server alone can do."""
+    length = str(len(BODY)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": BODY.encode()})
+
+
+def greeter() -> ASGIApp:
+    """Make the app that does nothing but answer."""
+    return hello
+
+
+def _proxy(limits: httpx.Limits) -> Starlette:
+    client = httpx.AsyncClient(base_url=UPSTREAM_FILE.read_text(), timeout=60, limits=limits)
 
     async def forward(request: Request) -> Response:
         url = httpx.URL(path=request.url.path, query=request.url.query.encode())

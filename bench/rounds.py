@@ -9,6 +9,7 @@ the same run.
 from __future__ import annotations
 
 import sys
+import time
 from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,17 +17,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from bench import configs, load, servers
 from bench.cpu import cpu_seconds
 from bench.errors import BenchError
+from bench.load import Traffic
 from bench.report import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bench.cpu import Cores
     from bench.load import Load
     from bench.report import Options
     from bench.servers import Server
 
-WARM_UP_SECONDS = 1
+CALM_SECONDS = 45
+"""How long a server may go on with what nobody waits for any more, before the next has its turn."""
 
 
 class Measurement(NamedTuple):
@@ -56,16 +59,18 @@ class Figures(NamedTuple):
 
 
 def measured(
-    started: Sequence[Server], options: Options, pair: Cores
+    started: Sequence[Server], options: Options, pair: Cores, traffic: Traffic | None = None
 ) -> dict[str, list[Measurement]]:
     """Load all servers in turn, round by round. Raises BenchError."""
-    keys = options.keys or configs.KEYS
+    traffic = traffic or Traffic(keys=options.keys or configs.KEYS)
     for server in started:
-        _load(server, WARM_UP_SECONDS, pair, keys)
+        _load(server, traffic.warm_up_seconds, pair, traffic)
+        _calm(server)
     measurements = defaultdict(list)
     for number in range(1, options.rounds + 1):
         for server in started:
-            measurement = _measure(server, options.seconds, pair, keys)
+            measurement = _measure(server, options.seconds, pair, traffic)
+            _calm(server)
             measurements[server.name].append(measurement)
             figure = f"{measurement.requests_per_cpu_second:,.0f} requests per CPU-second"
             say(f"round {number} of {options.rounds}: {server.name}: {figure}")
@@ -116,11 +121,11 @@ def summary(
     return rows
 
 
-def check_limits(server: Server) -> None:
+def check_limits(server: Server, limits: Iterable[str] = configs.WINDOWS) -> None:
     """Make sure that a server limits what the load asks for; a wrong route would flatter it."""
-    announced = servers.ask(server.url).headers.get("ratelimit-policy", "")
-    if any(f'"{name}"' not in announced for name in configs.WINDOWS):
-        raise BenchError(f"{server.name} announces other limits than its six: {announced!r}")
+    announced = servers.ask(server).headers.get("ratelimit-policy", "")
+    if any(f'"{name}"' not in announced for name in limits):
+        raise BenchError(f"{server.name} announces other limits than its own: {announced!r}")
 
 
 def say(line: str) -> None:
@@ -128,17 +133,28 @@ def say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _measure(server: Server, seconds: int, pair: Cores, keys: int) -> Measurement:
+def _measure(server: Server, seconds: int, pair: Cores, traffic: Traffic) -> Measurement:
     before = cpu_seconds(server.pid)
-    result = _load(server, seconds, pair, keys)
+    result = _load(server, seconds, pair, traffic)
     used = round(cpu_seconds(server.pid) - before, 2)
     if used <= 0:
         raise BenchError(f"{server.name} seems to have used no CPU time; is /proc complete?")
     return Measurement(result, used)
 
 
-def _load(server: Server, seconds: int, pair: Cores, keys: int) -> Load:
+def _load(server: Server, seconds: int, pair: Cores, traffic: Traffic) -> Load:
     try:
-        return load.run(server.url, seconds, pair.load, keys)
+        return load.run(server, seconds, pair.load, traffic)
     except BenchError as error:
         raise BenchError(f"{server.name}: {error}") from error
+
+
+def _calm(server: Server) -> None:
+    """Wait until a server has nothing left to do: it would take its core from the next one."""
+    deadline = time.monotonic() + CALM_SECONDS
+    while time.monotonic() < deadline:
+        before = cpu_seconds(server.pid)
+        time.sleep(0.2)
+        if cpu_seconds(server.pid) - before < 0.05:
+            return
+    say(f"{server.name} is still busy {CALM_SECONDS} seconds after its load")

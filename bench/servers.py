@@ -11,11 +11,11 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from bench.configs import PATH, api_key
+from bench.configs import BOOKING_BODY, BOOKING_PATH, PATH, api_key
 from bench.cpu import pinned
 from bench.errors import BenchError, CannotRun
 
@@ -23,9 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+HOST = "127.0.0.1"
 START_SECONDS = 30
 STOP_SECONDS = 10
-PACKAGES = {"nginx": "nginx-light", "wrk": "wrk", "redis-server": "redis-server"}
+PACKAGES = {
+    "nginx": "nginx-light",
+    "haproxy": "haproxy",
+    "node": "nodejs",
+    "wrk": "wrk",
+    "redis-server": "redis-server",
+}
 """Programs that are used, and the Debian packages that hold them."""
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +44,18 @@ class Server(NamedTuple):
     name: str
     url: str
     pid: int = 0
+    method: str = "GET"
+    body: str = ""
+
+    @property
+    def port(self) -> int:
+        """Give the port it listens on."""
+        return int(self.url.split(":")[2].split("/")[0])
+
+    def asked_to_book(self, body: str = BOOKING_BODY) -> Server:
+        """Give the same server, to be asked for appointments."""
+        url = urljoin(self.url, BOOKING_PATH)
+        return self._replace(url=url, method="POST", body=body)
 
 
 def tool(name: str) -> str:
@@ -61,8 +80,21 @@ def nginx(
     name: str, config: str, port: int, folder: Path, core: int
 ) -> AbstractContextManager[Server]:
     """Run an nginx until the block ends."""
-    _write(folder, {"nginx.conf": config})
     command = [tool("nginx"), "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    return program(name, command, port, folder, core, {"nginx.conf": config})
+
+
+def program(
+    name: str,
+    command: Sequence[str],
+    port: int,
+    folder: Path,
+    core: int,
+    files: Mapping[str, str] | None = None,
+) -> AbstractContextManager[Server]:
+    """Run any server until the block ends, in a folder that holds these files."""
+    folder.mkdir(parents=True)
+    _write(folder, files or {})
     return _running(Server(name, _url(port)), command, folder, core)
 
 
@@ -102,10 +134,16 @@ def redis(folder: Path, core: int) -> AbstractContextManager[Server]:
     return _running(server, command, folder, core, answers=_says_pong)
 
 
-def ask(url: str) -> httpx.Response:
+def ask(server: Server) -> httpx.Response:
     """Make one request as the load does."""
-    headers = {"x-api-key": api_key(1)}
-    return httpx.get(url, headers=headers, trust_env=False, timeout=START_SECONDS)
+    return httpx.request(
+        server.method,
+        server.url,
+        content=server.body,
+        headers={"x-api-key": api_key(1)},
+        trust_env=False,
+        timeout=START_SECONDS,
+    )
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
@@ -119,10 +157,10 @@ def _url(port: int) -> str:
     return f"http://127.0.0.1:{port}{PATH}"
 
 
-def _serves(server: Server) -> bool:
+def serves(server: Server) -> bool:
     """Say whether a server serves what the load asks for. Raises BenchError for another answer."""
     try:
-        answer = ask(server.url)
+        answer = ask(server)
     except httpx.TransportError:
         return False
     if answer.status_code != 200:
@@ -146,7 +184,7 @@ def _running(
     command: Sequence[str],
     folder: Path,
     core: int,
-    answers: Callable[[Server], bool] = _serves,
+    answers: Callable[[Server], bool] = serves,
 ) -> Iterator[Server]:
     errors = folder / "stderr.log"
     with (folder / "stdout.log").open("wb") as out, errors.open("wb") as err:

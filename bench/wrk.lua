@@ -1,5 +1,5 @@
 -- Rotates API keys, each request with five client headers. Arguments: how a key's number is
--- written (string.format), and how many keys there are.
+-- written (string.format), how many keys there are, the method, and a JSON body where there is one.
 local requests = {}
 local latest = 0
 
@@ -8,9 +8,12 @@ function init(args)
   wrk.headers["Accept"] = "application/json"
   wrk.headers["Authorization"] = "Bearer abcdefghijklmnopqrstuvwxyz0123456789"
   wrk.headers["X-Request-Id"] = "req-0123456789abcdef"
+  if args[4] then
+    wrk.headers["Content-Type"] = "application/json"
+  end
   for number = 1, tonumber(args[2]) do
     wrk.headers["X-API-Key"] = string.format(args[1], number)
-    requests[number] = wrk.format("GET")
+    requests[number] = wrk.format(args[3], nil, nil, args[4])
   end
 end
 

@@ -78,3 +78,16 @@ def test_a_run_without_figures_is_an_error(output: str) -> None:
     """Where wrk says too little, the run fails instead of giving a guess."""
     with pytest.raises(BenchError):
         parse(output)
+
+
+def test_refusals_are_counted_where_they_are_asked_for() -> None:
+    """What was let in is taken off, as long as it is next to nothing."""
+    output = FINE.replace(TOTAL, TOTAL + "  Non-2xx or 3xx responses: 91772\n")
+    assert parse(output, refused=True).requests == 91772
+
+
+def test_a_server_that_refuses_too_little_gives_no_figure() -> None:
+    """Served requests would be measured as refusals."""
+    output = FINE.replace(TOTAL, TOTAL + "  Non-2xx or 3xx responses: 80000\n")
+    with pytest.raises(BenchError, match="11832 of 91832 requests were not refused"):
+        parse(output, refused=True)
