@@ -6,17 +6,18 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from fairuse.entry.cycle import Cycle
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
     from fairuse.entry.corked import CorkedTransport
 
 _AT_ONCE = struct.pack("ii", 1, 0)
 
 
-class OldClientCycle(RequestResponseCycle):
+class OldClientCycle(Cycle):
     """Ends a body whose length nobody knows with the connection."""
 
     _unmeasured = False

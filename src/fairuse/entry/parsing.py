@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from fairuse.entry.cycle import Cycle
 from fairuse.rules.settings import Server
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -144,8 +146,31 @@ class BoundedParsing(HttpToolsProtocol):
             self._may_stay, self.cycle.keep_alive = self.cycle.keep_alive, False
 
     def begin_answer(self) -> None:
-        """Begin to answer the request whose head is complete."""
-        super().on_headers_complete()
+        """Begin to answer the request whose head is complete; or have it wait for its turn."""
+        self._complete_scope()
+        first = getattr(self.cycle, "response_complete", True)  # there may be none before it
+        keep_alive = self.scope["http_version"] != "1.0" and self.parser.should_keep_alive()
+        self.cycle = Cycle(self, keep_alive=keep_alive)
+        if first:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _complete_scope(self) -> None:
+        """Say in the scope what is asked."""
+        scope = self.scope
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = self.parser.get_http_version()
+        if self.url.startswith(b"/"):
+            path, _, query = self.url.partition(b"?")
+        else:
+            target = httptools.parse_url(self.url)
+            path, query = target.path, target.query or b""
+        text = path.decode("ascii")
+        scope["path"] = unquote(text) if "%" in text else text
+        scope["raw_path"] = path
+        scope["query_string"] = query
 
     def _becomes_websocket(self) -> bool:
         """Say whether another protocol begins with this request; HTTP is as good an answer."""

@@ -5,7 +5,6 @@ Framing is never passed on: it is built anew from what the gateway itself unders
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,8 +38,10 @@ NOT_SENT_ON = HOP_BY_HOP | {
 NEVER_NAMED = frozenset({b"host"})
 """What no Connection can take away: without it the upstream would guess."""
 NO_BODY = frozenset({204, 304})
-TWINS = re.compile(rb"[_.]")
-"""What some upstreams take for a dash in a name: WSGI the one, PHP the other (HTTP-20, F-9)."""
+LENGTH = frozenset({b"content-length"})
+NOTHING: frozenset[bytes] = frozenset()
+USUAL = frozenset({b"keep-alive", b"Keep-Alive"})
+"""What Connection mostly says: it names nothing that would go on otherwise."""
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 HANDSHAKE = b"sec-websocket-"
 """Fields that two ends of one WebSocket agree on; each hop has a WebSocket of its own (HTTP-46)."""
@@ -52,15 +53,19 @@ def request_headers(headers: Headers, ours: Headers) -> Headers:
     """Give the upstream's request headers: the client's, less what stays here, then ours.
 
     Ours come last, so that no `Connection: x-fairuse-account` can take them away (HTTP-2).
-    Names that an upstream may take for the dashed ones are dropped (HTTP-20).
+    Names that an upstream may take for the dashed ones are dropped: for WSGI an underscore is as
+    good as a dash, for PHP a dot (HTTP-20, F-9).
     White space around a value is no part of it (RFC 9110 section 5.5).
     """
-    named = _named_by_connection(headers)
-    kept = [
-        (name, value.strip(b" \t"))
-        for name, value in headers
-        if name not in NOT_SENT_ON and name not in named and not TWINS.search(name)
-    ]
+    kept, named = [], NOTHING
+    for name, value in headers:
+        if name in NOT_SENT_ON:
+            if name == b"connection":
+                named |= _named_by_connection(value)
+        elif b"_" not in name and b"." not in name:
+            kept.append((name, value.strip(b" \t")))
+    if named:
+        kept = [pair for pair in kept if pair[0] not in named]
     return [*kept, *_framing(headers), *ours]
 
 
@@ -70,15 +75,17 @@ def response_headers(headers: Headers, status: int) -> Headers:
     Content-Length goes where no body can follow it or it says something else than the transfer
     coding did (HTTP-8, HTTP-9, HTTP-10).
     """
-    named = _named_by_connection(headers)
-    drop_length = status in NO_BODY or any(name == b"transfer-encoding" for name, _ in headers)
-    return [
-        (name, value)
-        for name, value in headers
-        if name not in HOP_BY_HOP
-        and name not in named
-        and not (drop_length and name == b"content-length")
-    ]
+    dropped = LENGTH if status in NO_BODY else NOTHING
+    kept = []
+    for pair in headers:
+        name, value = pair
+        if name not in HOP_BY_HOP:
+            kept.append(pair)
+        elif name == b"connection":
+            dropped |= _named_by_connection(value)
+        elif name == b"transfer-encoding":
+            dropped |= LENGTH
+    return [pair for pair in kept if pair[0] not in dropped] if dropped else kept
 
 
 def handshake_headers(headers: Headers, ours: Headers) -> Headers:
@@ -106,12 +113,13 @@ def forwarded_headers(exchange: Exchange, config: Config) -> Headers:
     """Give the headers that tell the upstream who is asking, and over which hops."""
     scheme: str = exchange.scope["scheme"]
     proto, host = SCHEMES.get(scheme, scheme).encode(), exchange.header(b"host")
-    if config.resolver.trusts(exchange.peer):
+    trusted = config.resolver.trusts(exchange.peer)
+    if trusted:
         proto = exchange.header(b"x-forwarded-proto") or proto
         host = exchange.header(b"x-forwarded-host") or host
     account = exchange.subject.account.encode() if exchange.subject else b""
     ours = [
-        (b"x-forwarded-for", b", ".join(_hops(exchange, config))),
+        (b"x-forwarded-for", b", ".join(_hops(exchange, config, trusted=trusted))),
         (b"x-forwarded-proto", proto),
         (b"x-request-id", exchange.request_id.encode()),
         (b"x-fairuse-account", account),
@@ -133,24 +141,21 @@ def _framing(headers: Headers) -> Headers:
     return []
 
 
-def _named_by_connection(headers: Headers) -> set[bytes]:
+def _named_by_connection(value: bytes) -> frozenset[bytes]:
     """Give the fields that Connection says are meant for this hop only."""
-    return {
-        option.strip().lower()
-        for name, value in headers
-        if name == b"connection"
-        for option in value.split(b",")
-    } - NEVER_NAMED
+    if value in USUAL:
+        return NOTHING
+    return frozenset(option.strip().lower() for option in value.split(b",")) - NEVER_NAMED
 
 
 def _passes_handshake(name: bytes) -> bool:
     return name not in FRAMING and not name.startswith(HANDSHAKE)
 
 
-def _hops(exchange: Exchange, config: Config) -> list[bytes]:
+def _hops(exchange: Exchange, config: Config, *, trusted: bool) -> list[bytes]:
     """Give the hops so far; a header that no trusted proxy vouches for is not passed on."""
     peer = (exchange.peer or "unix").encode()
-    if not config.resolver.trusts(exchange.peer):
+    if not trusted:
         return [peer]
     if config.resolver.header == b"x-forwarded-for":
         return [*exchange.header_lines(b"x-forwarded-for"), peer]

@@ -83,9 +83,8 @@ class Connection(asyncio.Protocol):
             raise Unsent("closed before the request was sent")
         self._reply = reply = Reply(self, self._loop, head_only=head_only)
         self._patience = patience
-        self._deadline.end_after(total)
+        self._deadline.begin(patience, total)
         self._transport.write(head)
-        self._expect()
         return reply
 
     def send(self, body: AsyncIterator[bytes], framing: Framing) -> None:
@@ -125,8 +124,7 @@ class Connection(asyncio.Protocol):
     def keep_for(self, seconds: float) -> None:
         """Close it if nobody has used it for so long."""
         self.used = True
-        self._deadline.end_after(math.inf)
-        self._deadline.expect(seconds)
+        self._deadline.begin(seconds, math.inf)
 
     def abort(self) -> None:
         """Close it at once, whatever is under way."""
@@ -167,9 +165,10 @@ class Connection(asyncio.Protocol):
         except UpstreamBroken as error:
             self.fail(error)
             return
-        self._expect()
         if reply.ended:
             self._ended(reply)
+        else:
+            self._expect()
         reply.tell()
 
     def _ended(self, reply: Reply) -> None:
@@ -177,7 +176,7 @@ class Connection(asyncio.Protocol):
         self._reply = None
         sent = self._sending is None or self._sending.done()
         self.resume()
-        if sent and reply.reusable and not reply.surplus and not self.closed:
+        if sent and reply.reusable and not reply.surplus:
             self._sending = None
             self._owner.release(self)
         else:

@@ -23,13 +23,19 @@ class Deadline:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
 
-    def end_after(self, seconds: float) -> None:
-        """Expect the end of it all within so many seconds, whatever else is expected."""
-        self._latest = self._loop.time() + seconds
-
     def expect(self, seconds: float) -> None:
         """Expect something within so many seconds, and nothing else any more."""
-        self._at = at = min(self._loop.time() + seconds, self._latest)
+        self._move(self._loop.time() + seconds)
+
+    def begin(self, seconds: float, total: float) -> None:
+        """Expect something within so many seconds, and the end of it all within `total`."""
+        now = self._loop.time()
+        self._latest = now + total
+        self._move(now + seconds)
+
+    def _move(self, at: float) -> None:
+        # Not min(): this happens several times for each request.
+        self._at = at = at if at < self._latest else self._latest  # noqa: FURB136
         if at < self._timer_at:
             self._set_timer(at)
 

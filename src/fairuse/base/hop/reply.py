@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httptools
 
@@ -50,8 +50,8 @@ class Reply:
     """
 
     __slots__ = (
+        "_current",
         "_error",
-        "_field_bytes",
         "_fruitless_bytes",
         "_head",
         "_head_only",
@@ -85,22 +85,24 @@ class Reply:
         self._source = source
         self._loop = loop
         self._head_only = head_only
-        self._parser = httptools.HttpResponseParser(self)
+        # Let go of at the end: each has the other, so that only the garbage collector would find
+        # them, and with them the body.
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._head: asyncio.Future[None] = loop.create_future()
         self._waiting: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._fruitless_bytes = 0
-        self._field_bytes = 0
         self._informational = 0
+        self._current = False  # HTTP/1.1
         self._taken = False
         self._unread: list[bytes] = []
         self._unread_bytes = 0
 
     # Who asked.
 
-    async def head(self) -> None:
-        """Wait for status and headers. Raises UpstreamError."""
-        await self._head
+    def head(self) -> asyncio.Future[None]:
+        """Give what to wait for until status and headers are there. Raises UpstreamError."""
+        return self._head
 
     @property
     def whole(self) -> bytes | None:
@@ -148,7 +150,9 @@ class Reply:
             self.surplus = True
         except httptools.HttpParserUpgrade:
             raise UpstreamBroken("it changed the protocol, unasked") from None
-        if self._fruitless_bytes > MOST_HEAD_BYTES and not self.ended:
+        if self.ended:
+            self._parser = None
+        elif self._fruitless_bytes > MOST_HEAD_BYTES:
             raise UpstreamBroken("the head, a trailer or an extension of a chunk is too large")
 
     def tell(self) -> None:
@@ -164,6 +168,7 @@ class Reply:
     def end(self) -> None:
         """End a body that the end of the connection ends."""
         self.ended = True
+        self._parser = None
         self.tell()
 
     def fail(self, error: BaseException) -> None:
@@ -171,6 +176,7 @@ class Reply:
         if self.ended:
             return
         self.ended = True
+        self._parser = None
         self._error = error
         if not self.status and not self._head.done():
             self._head.set_exception(error)
@@ -184,16 +190,12 @@ class Reply:
         self.surplus = self.ended
         if not self.ended:
             self.headers = []
-            self._field_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field; trailers are dropped (HTTP-18)."""
         if self.status or self.ended:
             return
         self.headers.append((name.lower(), value))
-        self._field_bytes += len(name) + len(value)
-        if len(self.headers) > MOST_FIELDS or self._field_bytes > MOST_HEAD_BYTES:
-            raise UpstreamBroken("the answer has too many fields, or too large ones")
 
     def on_headers_complete(self) -> None:
         """Take the head, unless the real one is still to come."""
@@ -203,15 +205,24 @@ class Reply:
         version = self._parser.get_http_version()
         if not 100 <= status <= 599 or version not in VERSIONS:
             raise UpstreamBroken(f"status {status} of HTTP/{version}")
+        if len(self.headers) > MOST_FIELDS or self._is_too_large():
+            raise UpstreamBroken("the answer has too many fields, or too large ones")
         if status < 200:
             self._informational += 1
             if self._informational > MOST_INFORMATIONAL or status == 101:
                 raise UpstreamBroken(f"status {status}, once more or unasked")
             return
+        self._current = version == "1.1"
         self.delimited = delimited(self.headers)
         self.status = status
         self._fruitless_bytes = 0
         self.ended = self._head_only
+
+    def _is_too_large(self) -> bool:
+        """Measure the head itself, where what was read with it is more than a head may be."""
+        if self._fruitless_bytes <= MOST_HEAD_BYTES:
+            return False
+        return sum(len(name) + len(value) for name, value in self.headers) > MOST_HEAD_BYTES
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body; where there should be none, it is poison (HTTP-35)."""
@@ -232,5 +243,4 @@ class Reply:
             return
         self.ended = True
         doubtful = self.status in BODILESS and announces_body(self.headers)
-        current = self._parser.get_http_version() == "1.1"
-        self.reusable = self._parser.should_keep_alive() and current and not doubtful
+        self.reusable = self._current and self._parser.should_keep_alive() and not doubtful
