@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.stages.support import policy, used
-from tests.support import SALON, call, mounted, told, write_config
+from tests.support import NOON, SALON, call, mounted, told, write_config
+
+from fairuse.base.websocket.cuttable import Cuttable
+from fairuse.rules.blocks import Block
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -213,3 +216,92 @@ async def test_a_blocked_address_gets_no_connection(
         assert (await other.heard(1))["type"] == "websocket.accept"
         other.close()
         await other.task
+
+
+BLOCK = Block("203.0.113.9", "salon", "one", NOON, NOON + 900, 0)
+CUT = {"code": 1008, "reason": "blocked: one"}
+
+
+async def test_a_block_ends_what_the_app_has_open(tmp_path: Path, clock: ManualClock) -> None:
+    """A30: the app hears that its client is gone, its client why, and its place is free by then."""
+    async with echoing(tmp_path, clock, AT_ONCE) as fair:
+        assert fair.service.pipeline is not None
+        socket = Socket(fair)
+        socket.tell(text="x")
+        await socket.heard(3)
+        fair.service.pipeline.blocks.add(BLOCK)
+        assert await socket.heard(4) == {"type": "websocket.close", **CUT}
+        assert (await used(fair))[0] == 0
+        await socket.task
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["waits", "says"])
+async def test_an_app_that_never_listens_is_cut_short(
+    tmp_path: Path, clock: ManualClock, *, waits: bool
+) -> None:
+    """A30: an app that only says something has nobody to say it to; one that waits is let."""
+    let = asyncio.Event()
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await let.wait()
+        while not waits:
+            await send({"type": "websocket.send", "text": "tick"})
+
+    async with mounted(write_config(tmp_path, policy=AT_ONCE), app, clock) as fair:
+        assert fair.service.pipeline is not None
+        socket = Socket(fair)
+        await socket.heard(1)
+        fair.service.pipeline.blocks.add(BLOCK)
+        assert await socket.heard(2) == {"type": "websocket.close", **CUT}
+        let.set()
+        await socket.task
+        assert len(socket.said) == 2
+        assert (await used(fair))[0] == 0
+
+
+async def test_a_block_that_overtakes_a_handshake(tmp_path: Path, clock: ManualClock) -> None:
+    """A30, F-24: it is refused before the app hears of it, though let in, and costs nothing."""
+    config, app = write_config(tmp_path, policy=REQUESTS), Echo()
+    settings = config / "gateway.toml"
+    settings.write_text(settings.read_text() + '[counters]\ndurability = "strict"\n')
+    async with mounted(config, app, clock) as fair:
+        pipeline = fair.service.pipeline
+        assert pipeline is not None
+        socket = Socket(fair)
+        async with asyncio.timeout(20):
+            while not pipeline.cuts:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        pipeline.blocks.add(BLOCK)  # while what it counts is being written
+        await socket.task
+        assert socket.said == [{"type": "websocket.close", "code": 1008}]
+        assert app.seen == 0
+        assert await used(fair) == (0, 0)
+
+
+async def test_one_that_is_refused_is_not_cut(tmp_path: Path, clock: ManualClock) -> None:
+    """A30: to a client that the app has refused or left already nothing more is said."""
+    for how in ("closes", "accepts"):
+        async with echoing(tmp_path / how, clock, REQUESTS, Echo(how)) as fair:
+            assert fair.service.pipeline is not None
+            socket = Socket(fair)
+            await socket.heard(1)
+            socket.close()
+            await asyncio.sleep(0)
+            fair.service.pipeline.blocks.add(BLOCK)
+            await socket.task
+            assert len(socket.said) == 1
+
+
+async def test_a_timeout_of_the_server_is_no_cut() -> None:
+    """A30: what the server raises while an app listens, the app gets to see."""
+
+    async def receive() -> Message:
+        raise TimeoutError
+
+    async def send(_message: Message) -> None:
+        """Say nothing."""
+
+    with pytest.raises(TimeoutError):
+        await Cuttable(receive, send).receive()

@@ -146,12 +146,13 @@ async def relay(
     rules: str | None = None,
     response_timeout: str = "20 seconds",
     upstream_more: str = "",
+    origin: str = "http://127.0.0.1",
     **options: Any,
 ) -> AsyncIterator[Relay]:
     """Run the gateway before an upstream; it is stopped while the test's own loop goes on."""
     config = write_config(
         folder,
-        upstream=f"http://127.0.0.1:{port}",
+        upstream=f"{origin}:{port}",
         response_timeout=response_timeout,
         policy=rules,
     )
@@ -175,10 +176,10 @@ def masked(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
     return bytes([(0x80 if fin else 0) | opcode, 0x80 | len(payload)]) + bytes(4) + payload
 
 
-def shake_hands(gateway: Relay) -> socket.socket:
-    """Open a WebSocket by hand."""
+def shake_hands(gateway: Relay, fields: str = "") -> socket.socket:
+    """Open a WebSocket by hand, with further header fields."""
     connection = socket.create_connection(("127.0.0.1", gateway.front.server.port), timeout=20)
-    connection.sendall(HANDSHAKE.encode())
+    connection.sendall(HANDSHAKE.replace(UPGRADE, fields + UPGRADE).encode())
     answer = b""
     while not answer.endswith(b"\r\n\r\n"):
         answer += connection.recv(1)

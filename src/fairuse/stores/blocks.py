@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fairuse.rules.blocks import EVERY_ACCOUNT, FORGIVEN_AFTER, Block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from fairuse.stores.journal import Journal
 
@@ -18,6 +19,7 @@ class Blocks:
     def __init__(self, journal: Journal) -> None:
         self._latest: dict[tuple[str, str], Block] = {}
         self._journal = journal
+        self._watching: dict[tuple[str, str], set[Callable[[Block], None]]] = {}
         self.tell: Callable[[Block], None] | None = None
 
     def running(self, address: str, account: str, moment: float) -> Block | None:
@@ -43,8 +45,8 @@ class Blocks:
 
     def add(self, block: Block) -> None:
         """Put a block in force from the next request on."""
-        self._latest[block.address, block.account] = block
         self._journal.note_block(block)
+        self._put_in_force(block)
         if self.tell is not None:
             self.tell(block)
 
@@ -52,7 +54,28 @@ class Blocks:
         """Put a block in force that another process decided on; the longer one holds."""
         known = self._latest.get((block.address, block.account))
         if known is None or block.ends_at > known.ends_at:
-            self._latest[block.address, block.account] = block
+            self._put_in_force(block)
+
+    @contextmanager
+    def watched(
+        self, address: str, account: str, blocked: Callable[[Block], None]
+    ) -> Iterator[None]:
+        """Have it heard of each block that an account at an address comes under meanwhile."""
+        places = [(address, account), (address, EVERY_ACCOUNT)]
+        for place in places:
+            self._watching.setdefault(place, set()).add(blocked)
+        try:
+            yield
+        finally:
+            for place in places:
+                self._watching[place].remove(blocked)
+                if not self._watching[place]:
+                    del self._watching[place]
+
+    def _put_in_force(self, block: Block) -> None:
+        self._latest[block.address, block.account] = block
+        for blocked in tuple(self._watching.get((block.address, block.account), ())):
+            blocked(block)
 
     def restore(self, blocks: Iterable[Block]) -> None:
         """Take up what the last process knew, oldest first (S15, A32)."""
