@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.ledgers import BOTH, Place, PostgresPlace, postgres_database
 from tests.support import NOON, REPOSITORY, Front, Recorder, Served, front, write_config
 
 from fairuse.base.clock import ManualClock
+from fairuse.stores.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 
@@ -55,3 +58,28 @@ def booking(tmp_path: Path, booking_api: str, clock: ManualClock) -> Iterator[Fr
     """Run the gateway in front of the booking API."""
     with front(write_config(tmp_path, upstream=booking_api), clock) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def own_postgres() -> Iterator[PostgresPlace]:
+    """Make a database in PostgreSQL for the tests of this process."""
+    with postgres_database() as place:
+        yield place
+
+
+@pytest.fixture(params=BOTH)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Give an empty place for a ledger, in either database."""
+    if request.param == "sqlite":
+        return Place(f"sqlite:///{tmp_path}/fairuse.db")
+    postgres: PostgresPlace = request.getfixturevalue("own_postgres")
+    asyncio.run(postgres.empty())
+    return postgres
+
+
+@pytest.fixture
+async def ledger(place: Place) -> AsyncIterator[Ledger]:
+    """Give an empty ledger, in either database."""
+    ledger = await Ledger.open(place.url)
+    yield ledger
+    await ledger.close()

@@ -10,14 +10,14 @@ from tests.stores.office import Office
 from tests.stores.shared_store import SharedStore
 from tests.stores.support import MemoryStore
 
-from fairuse.stores.ledger import Ledger
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.redis_servers import RedisServer
     from tests.stores.support import Store
+
+    from fairuse.stores.ledger import Ledger
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +46,6 @@ def counters(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 
 @pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
+def office(tmp_path: Path, ledger: Ledger) -> Office:
     """Give an empty ledger with the averages of it."""
-    ledger = await Ledger.open(f"sqlite:///{tmp_path}/fairuse.db")
-    yield Office(tmp_path, ledger)
-    await ledger.close()
+    return Office(tmp_path, ledger)

@@ -1,10 +1,8 @@
-"""The ledger's file: who may open it beside whom, and what only one process does at a time."""
+"""The ledger's database: who may open it beside whom, and what only one process does at a time."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import fcntl
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -17,9 +15,10 @@ from fairuse.stores.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from fairuse.stores.database import Access
+    from tests.ledgers import Place
+
+    from fairuse.stores.backend import Access
 
 pytestmark = pytest.mark.anyio
 
@@ -66,9 +65,9 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(place: Place) -> str:
     """Give the place of a ledger that is still to be made."""
-    return f"sqlite:///{tmp_path}/fairuse.db"
+    return place.url
 
 
 @contextmanager
@@ -122,7 +121,7 @@ async def test_who_counts_in_memory_has_the_ledger_alone(
     """Two that count apart never share a ledger, and the second is told why."""
     held = await Database.open(url, access=holds)
     for _ in range(2):
-        with pytest.raises(LedgerError, match=f"fairuse.db is in use {why}"):
+        with pytest.raises(LedgerError, match=rf"the ledger .*fairuse\S+ is in use {why}"):
             await Database.open(url, access=asks)
     await held.close()
     await (await Database.open(url, access=asks)).close()
@@ -234,26 +233,3 @@ async def test_a_start_that_is_cancelled_leaves_the_ledger_free(url: str, access
         if not opening.cancelled():
             await opening.result().close()
         await (await Database.open(url)).close()
-
-
-async def test_a_lock_that_can_not_be_made_is_said(tmp_path: Path, url: str) -> None:
-    """A folder that can't be written, or is none, is an error with a sentence."""
-    database = await Database.open(url)
-    (tmp_path / "fairuse.db.upkeep.lock").mkdir()
-    with pytest.raises(LedgerError, match="Is a directory"):
-        async with database.one_at_a_time("upkeep"):
-            pass
-    await database.close()
-
-
-async def test_a_disk_that_knows_no_locks_is_said(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where nothing can be locked nobody starts, and it isn't blamed on another process."""
-
-    def none_left(_lock: object, _how: int) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", none_left)
-    with pytest.raises(LedgerError, match="can't be locked: No locks available"):
-        await Database.open(url)

@@ -2,75 +2,149 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 from tests.support import NOON
 
 from fairuse.base.errors import LedgerError
 from fairuse.rules.blocks import Block
+from fairuse.rules.ladder import Case
 from fairuse.rules.tally import TallyKey
 from fairuse.stores.history import breaches_since, latest_snapshots
 from fairuse.stores.ledger import Ledger
-from fairuse.stores.rows import CaseRow, EventRow, NoticeRow, SlotRow, UsageKey
+from fairuse.stores.rows import EventRow, ItemRow, NoticeRow, SlotRow, UsageKey
 from fairuse.stores.schema import metadata
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from sqlalchemy import Connection
+    from tests.ledgers import Place
 
 pytestmark = pytest.mark.anyio
 
-ROWS = {
-    "slots": ("anna", "month", "calendar month", '[["location","x"]]', 1_000, NOON + 9, 7),
-    "usage": ("anna", "x", "m", 3_600, 7),
-    "blocks": (1, "203.0.113.9", "anna", "burst", NOON, NOON + 900, 2),
-    "cases": (1, "salon", "anna", "month", '[["location","x"]]', NOON, NOON + 9, NOON, "open"),
-    "notices": (
-        *(1, 1, "salon", "anna", "month", NOON, 6, 5, "policy", "nl"),
-        *('["mailto:a@b.c"]', "subject", "body"),
-    ),
+PLACE = '[["location","x"]]'
+Rows = dict[str, dict[str, Any]]
+FIRST: Rows = {
+    "slots": {
+        "account": "anna",
+        "limit_name": "month",
+        "window_text": "calendar month",
+        "scope": PLACE,
+        "slot": 1_000,
+        "ends_at": NOON + 9,
+        "units": 7,
+    },
+    "usage": {"account": "anna", "location": "x", "meter": "m", "hour": 3_600, "units": 7},
+    "blocks": {
+        "id": 1,
+        "address": "203.0.113.9",
+        "account": "anna",
+        "rule": "burst",
+        "starts_at": NOON,
+        "ends_at": NOON + 900,
+        "repetition": 2,
+    },
+    "cases": {
+        "id": 1,
+        "tenant": "salon",
+        "account": "anna",
+        "rule": "month",
+        "scope": PLACE,
+        "starts_at": NOON,
+        "ends_at": NOON + 9,
+        "opened_at": NOON,
+        "state": "open",
+    },
+    "notices": {
+        "id": 1,
+        "case_id": 1,
+        "tenant": "salon",
+        "account": "anna",
+        "rule": "month",
+        "written_at": NOON,
+        "reading": 6,
+        "amount": 5,
+        "source": "policy",
+        "language": "nl",
+        "contact": '["mailto:a@b.c"]',
+        "subject": "subject",
+        "body": "body",
+    },
 }
-NEW_TABLES = {"members", "events", "items", "breaches", "snapshots", "snapshot_members"}
+SECOND: Rows = {
+    "items": {
+        "account": "anna",
+        "meter": "drafts",
+        "item": "plan",
+        "units": 1,
+        "opened_at": NOON,
+        "warned": True,
+    },
+    "events": {
+        "sender": "crm",
+        "source": "/calls",
+        "id": "1",
+        "told_at": NOON,
+        "happened_at": NOON,
+        "adjusted": False,
+    },
+}
+VERSIONS = {"0001": FIRST, "0002": FIRST | SECOND}
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """Make a ledger as the first version did, with a row in each table."""
-    path = tmp_path / "fairuse.db"
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", "fairuse.stores:migrations")
-        config.set_main_option("path_separator", "os")
-        command.upgrade(config, "0001")
-        for table, row in ROWS.items():
-            connection.exec_driver_sql(
-                f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})",  # noqa: S608
-                row,
-            )
-    engine.dispose()
-    return path
+@pytest.fixture(params=VERSIONS)
+async def old(request: pytest.FixtureRequest, place: Place) -> Place:
+    """Make a ledger as an earlier version did, with rows in it."""
+    async with place.connection() as connection:
+        await connection.run_sync(make, request.param, VERSIONS[request.param])
+    return place
 
 
-def schema_of(path: Path) -> tuple[str, set[str]]:
+def make(connection: Connection, version: str, rows: Rows) -> None:
+    """Make the tables of a version, and put rows in them."""
+    command.upgrade(config(connection), version)
+    for table, row in rows.items():
+        columns, values = ", ".join(row), ", ".join(f":{name}" for name in row)
+        insertion = f"INSERT INTO {table} ({columns}) VALUES ({values})"  # noqa: S608
+        connection.execute(text(insertion), row)
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Say where the migrations are."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", "fairuse.stores:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def tables(connection: Connection) -> set[str]:
+    """Give the names of a ledger's tables."""
+    return set(inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+def differences(connection: Connection) -> list[Any]:
+    """Compare a ledger with the tables in the code."""
+    found: list[Any] = compare_metadata(MigrationContext.configure(connection), metadata)
+    return found
+
+
+async def schema_of(place: Place) -> tuple[str, set[str]]:
     """Give a ledger's version and its tables."""
-    with closing(sqlite3.connect(path)) as connection:
-        [[version]] = connection.execute("SELECT version_num FROM alembic_version")
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        return version, {name for [name] in tables} - {"alembic_version"}
+    [[version]] = await place.sql("SELECT version_num FROM alembic_version")
+    async with place.connection() as connection:
+        return version, await connection.run_sync(tables)
 
 
-async def test_a_ledger_of_the_first_version_keeps_its_rows(old: Path) -> None:
+async def test_an_old_ledger_keeps_its_rows(old: Place) -> None:
     """F-42, S15: an old ledger is brought to this version, and everything in it is there."""
-    assert schema_of(old) == ("0001", set(ROWS))
-    ledger = await Ledger.open(f"sqlite:///{old}")
+    version, _ = await schema_of(old)
+    ledger = await Ledger.open(old.url)
     place = (("location", "x"),)
     key = TallyKey("anna", "month", "calendar month", place)
     assert await ledger.open_slots(NOON) == [SlotRow(key, 1_000, NOON + 9, 7, "requests", 0)]
@@ -79,7 +153,7 @@ async def test_a_ledger_of_the_first_version_keeps_its_rows(old: Path) -> None:
         Block("203.0.113.9", "anna", "burst", NOON, NOON + 900, 2)
     ]
     assert await ledger.cases("anna") == [
-        CaseRow("salon", "anna", "month", place, NOON, NOON + 9, NOON, "open")
+        Case(1, "salon", "anna", "month", place, NOON, NOON + 9, NOON, "open")
     ]
     assert await ledger.notices("anna") == [
         NoticeRow(
@@ -87,45 +161,55 @@ async def test_a_ledger_of_the_first_version_keeps_its_rows(old: Path) -> None:
             *("subject", "body"),
         )
     ]
+    since_the_second = version != "0001"
+    event = ("crm", "/calls", "1")
+    item = ItemRow("anna", "drafts", "plan", 1, NOON, warned=True)
+    assert await ledger.known_events([event]) == ({event} if since_the_second else set())
+    assert await ledger.items() == ([item] if since_the_second else [])
     assert await ledger.members(0) == []
-    assert await ledger.items() == []
     assert await breaches_since(ledger, 0) == []
     assert await latest_snapshots(ledger) == {}
     await ledger.close()
-    assert schema_of(old) == ("0002", set(ROWS) | NEW_TABLES)
+    head = ScriptDirectory.from_config(config()).get_current_head()
+    assert await schema_of(old) == (head, set(metadata.tables))
 
 
-async def test_an_old_ledger_becomes_what_a_new_one_is(old: Path) -> None:
+async def test_an_old_ledger_becomes_what_a_new_one_is(old: Place) -> None:
     """F-42: a ledger that was migrated is exactly what the tables in the code say."""
-    await (await Ledger.open(f"sqlite:///{old}")).close()
-    engine = create_engine(f"sqlite:///{old}")
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    engine.dispose()
+    async with old.connection() as connection:
+        assert await connection.run_sync(differences) != []
+    await (await Ledger.open(old.url)).close()
+    async with old.connection() as connection:
+        assert await connection.run_sync(differences) == []
 
 
-async def test_a_migration_that_fails_changes_nothing(old: Path) -> None:
+async def test_an_old_ledger_is_not_read_before_it_is_brought_up_to_date(old: Place) -> None:
+    """F-42: who only reads or adds is told what to do, and changes nothing."""
+    before = await schema_of(old)
+    for work in (Ledger.look_into(old.url), Ledger.open(old.url, access="beside")):
+        with pytest.raises(LedgerError, match="start the gateway once to bring it up to date"):
+            await work
+    assert await schema_of(old) == before
+
+
+async def test_a_migration_that_fails_changes_nothing(old: Place) -> None:
     """F-42: a migration that fails halfway leaves the ledger as it was, to be tried again."""
-    with closing(sqlite3.connect(old)) as connection:
-        connection.execute("CREATE TABLE snapshots (x)")
-    with pytest.raises(LedgerError, match="table snapshots already exists"):
-        await Ledger.open(f"sqlite:///{old}")
-    assert schema_of(old) == ("0001", {*ROWS, "snapshots"})
-    with closing(sqlite3.connect(old)) as connection:
-        assert len(list(connection.execute("PRAGMA table_info(slots)"))) == 7
-        connection.execute("DROP TABLE snapshots")
-    ledger = await Ledger.open(f"sqlite:///{old}")
+    before = await schema_of(old)
+    await old.sql("CREATE TABLE record_head (x INTEGER)")
+    with pytest.raises(LedgerError, match=r'(table|relation) "?record_head"? already exists'):
+        await Ledger.open(old.url)
+    assert await schema_of(old) == (before[0], before[1] | {"record_head"})
+    await old.sql("DROP TABLE record_head")
+    ledger = await Ledger.open(old.url)
     assert await ledger.usage("anna") == {UsageKey("anna", "x", "m", 3_600): 7}
     await ledger.close()
 
 
-async def test_what_was_told_is_remembered_for_a_year(tmp_path: Path) -> None:
+async def test_what_was_told_is_remembered_for_a_year(ledger: Ledger) -> None:
     """P8: the ids of usage events are kept longer than anybody retries, and not for ever."""
-    ledger = await Ledger.open(f"sqlite:///{tmp_path}/fairuse.db")
     event = EventRow("crm", "/calls", "1", NOON, NOON, adjusted=False)
     async with ledger.transaction() as connection:
         await connection.execute(metadata.tables["events"].insert(), event._asdict())
     for days, known in ((365, 1), (401, 0)):
         await ledger.prune(NOON + days * 86_400)
         assert len(await ledger.known_events([("crm", "/calls", "1")])) == known
-    await ledger.close()

@@ -1,45 +1,27 @@
-"""A SQLite database file: opened alone, with others, beside them, or to look into it only.
-
-Its locks are files beside it, which the system lets go of when a process ends, however it ends.
-"""
+"""A ledger's database: a SQLite file, or PostgreSQL; opened alone, with others, or beside them."""
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import URL, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-
-from fairuse.base.errors import LedgerError
-from fairuse.stores.migrate import check_schema, migrate
+from fairuse.stores.postgres import Postgres
+from fairuse.stores.sqlite import SqliteFile
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
-    from sqlalchemy import Connection, Dialect, Engine, Select
+    from sqlalchemy import Connection, Dialect, Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-BUSY_MILLISECONDS = 5_000
-LOCK_SECONDS = 0.02
-
-Access = Literal["alone", "shared", "beside"]
-"""Alone: no gateway else. Shared: with others that share. Beside: only adds to what there is."""
+    from fairuse.stores.backend import Access, Backend
 
 
 class Database:
-    """One database file, with its transactions."""
+    """One database, with its transactions. Whatever can't be done is a LedgerError."""
 
-    def __init__(self, engine: AsyncEngine, path: Path, lock: IO[bytes] | None) -> None:
-        self.path = path.absolute()
-        self._engine = engine
-        self._writer = _engine(path)
-        self._lock = lock
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
     @classmethod
     async def open(cls, url: str, *, access: Access = "alone") -> Self:
@@ -50,24 +32,12 @@ class Database:
 
         Raises LedgerError where it can't be opened, is in use, or is from a newer version.
         """
-        path = Path(make_url(url).database or "")
-        async with AsyncExitStack() as stack:
-            # Not in a thread: a start that is cancelled then would leave the lock behind.
-            lock = stack.enter_context(_lock(path, access))
-            engine = create_async_engine(make_url(url).set(drivername="sqlite+aiosqlite"))
-            event.listen(engine.sync_engine, "connect", _set_pragmas)
-            stack.push_async_callback(engine.dispose)
-            try:
-                await _prepare(engine, path, access)
-            except (SQLAlchemyError, LedgerError) as error:
-                raise LedgerError(f"the ledger {path} can't be used: {_reason(error)}") from error
-            stack.pop_all()
-        return cls(engine, path, lock)
+        return cls(await _kind(url).open(url, access))
 
     @staticmethod
     def exists(url: str) -> bool:
-        """Say whether there is a database already."""
-        return _existing(make_url(url).database or "") is not None
+        """Say whether there is a database already; of PostgreSQL only opening it can tell."""
+        return _kind(url).exists(url)
 
     @classmethod
     async def look_into(cls, url: str) -> Self | None:
@@ -75,175 +45,59 @@ class Database:
 
         Raises LedgerError where it can't be opened, or is not of this version.
         """
-        path = await asyncio.to_thread(_existing, make_url(url).database or "")
-        if path is None:
-            return None
-        name = f"file:{quote(str(path))}"
-        options = {"mode": "ro", "uri": "true"}
-        engine = create_async_engine(URL.create("sqlite+aiosqlite", database=name, query=options))
-        try:
-            async with engine.connect() as connection:
-                await connection.run_sync(check_schema, str(path))
-        except (SQLAlchemyError, LedgerError) as error:
-            await engine.dispose()
-            raise LedgerError(f"the ledger {path} can't be read: {_reason(error)}") from error
-        return cls(engine, path, None)
+        backend = await _kind(url).look_into(url)
+        return cls(backend) if backend is not None else None
+
+    @property
+    def name(self) -> str:
+        """Give what people call it: the file, or the server and the database; no password."""
+        return self._backend.name
 
     @property
     def dialect(self) -> Dialect:
         """Give which SQL is spoken."""
-        return self._writer.dialect
+        return self._backend.dialect
 
     async def close(self) -> None:
         """Close the database, and let another process have it."""
-        await self._engine.dispose()
-        await asyncio.to_thread(self._writer.dispose)
-        if self._lock is not None:
-            self._lock.close()
+        await self._backend.close()
 
     async def rows(self, query: Select[Any]) -> Sequence[Any]:
         """Give what a query finds. Raises LedgerError."""
-        async with self.transaction() as connection:
-            rows: Sequence[Any] = (await connection.execute(query)).all()
-            return rows
+        return await self._backend.rows(query)
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Read everything as it is at one moment, whoever writes meanwhile. Raises LedgerError."""
+        return self._backend.reading()
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Do several things, or none of them; one transaction writes at a time.
+
+        Raises LedgerError.
+        """
+        return self._backend.transaction()
 
     async def at_once(self, work: Callable[[Connection], None]) -> None:
-        """Do several things or none, in one go in a thread. Raises LedgerError.
+        """Do several things or none, as the journal does: as fast as can be.
 
-        A statement awaited by itself costs a change of threads each, which takes long when the
-        loop is busy: the journal writes this way.
+        Raises LedgerError; InDoubt where the connection was lost while they were committed.
         """
-        try:
-            await asyncio.to_thread(self._at_once, work)
-        except SQLAlchemyError as error:
-            raise await self._given_up(error) from error
+        await self._backend.at_once(work)
 
-    def _at_once(self, work: Callable[[Connection], None]) -> None:
-        with self._writer.begin() as connection:
-            work(connection)
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Do several things, or none of them. Raises LedgerError."""
-        try:
-            async with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise await self._given_up(error) from error
-
-    async def _given_up(self, error: SQLAlchemyError) -> LedgerError:
-        """Give up all connections, and say what is wrong.
-
-        One that was opened while the file could only be read, or has read a damaged page, never
-        finds out that it was mended, and keeps the others from it.
-        """
-        await self._engine.dispose()
-        await asyncio.to_thread(self._writer.dispose)
-        return LedgerError(f"the ledger {self.path} can't be used: {_reason(error)}")
-
-    @asynccontextmanager
-    async def one_at_a_time(self, what: str) -> AsyncIterator[None]:
+    def one_at_a_time(self, what: str) -> AbstractAsyncContextManager[None]:
         """Wait for one's turn at what only one task of all processes may do at a time.
 
         The turn ends with the block, or with the process. Raises LedgerError.
         """
-        async with _turn(self.path, what):
-            yield
+        return self._backend.one_at_a_time(what)
 
-    @asynccontextmanager
-    async def try_alone(self, what: str) -> AsyncIterator[bool]:
+    def try_alone(self, what: str) -> AbstractAsyncContextManager[bool]:
         """Have one's turn at once, or not at all: False where somebody else has it.
 
         Raises LedgerError.
         """
-        with _lock_file(self.path, what) as lock:
-            yield _flock(lock, fcntl.LOCK_EX)
+        return self._backend.try_alone(what)
 
 
-async def _prepare(engine: AsyncEngine, path: Path, access: Access) -> None:
-    """Make the schema, or bring it up to date; beside others, only look whether it is."""
-    if access == "beside":
-        async with engine.begin() as connection:
-            await connection.run_sync(check_schema, str(path))
-    else:
-        async with _turn(path, "migrate"), engine.begin() as connection:
-            await connection.run_sync(migrate, str(path))
-
-
-@asynccontextmanager
-async def _turn(path: Path, what: str) -> AsyncIterator[None]:
-    with _lock_file(path, what) as lock:
-        # A thread that waits in flock() can't be called back, and would hold up the end.
-        while not _flock(lock, fcntl.LOCK_EX):  # noqa: ASYNC110  nobody here sets an event
-            await asyncio.sleep(LOCK_SECONDS)
-        yield
-
-
-def _engine(path: Path) -> Engine:
-    engine = create_engine(URL.create("sqlite", database=str(path.absolute())))
-    event.listen(engine, "connect", _set_pragmas)
-    return engine
-
-
-def _existing(name: str) -> Path | None:
-    path = Path(name).absolute()
-    return path if path.exists() else None
-
-
-def _lock(path: Path, access: Access) -> IO[bytes]:
-    """Keep a second gateway out where one counts in memory: that is exact in one process only.
-
-    Who only adds a record, such as a snapshot, need not be alone.
-    """
-    how = {"alone": fcntl.LOCK_EX, "shared": fcntl.LOCK_SH, "beside": fcntl.LOCK_UN}[access]
-    with ExitStack() as stack:
-        lock = stack.enter_context(_lock_file(path))
-        if not _flock(lock, how):
-            raise LedgerError(f"the ledger {path} is in use by {_others(lock, access)}")
-        stack.pop_all()
-    return lock
-
-
-def _others(lock: IO[bytes], access: Access) -> str:
-    """Say who has a ledger, and why that keeps others out."""
-    if access == "shared":
-        return "another process, which counts in memory and so needs the ledger alone"
-    if _flock(lock, fcntl.LOCK_SH):
-        return "processes that count in Redis; one that counts in memory needs the ledger alone"
-    return "another process; the embedded store counts in one process only, so run one worker"
-
-
-def _lock_file(path: Path, what: str = "") -> IO[bytes]:
-    name = ".".join(part for part in (path.name, what, "lock") if part)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.with_name(name).open("ab")
-    except OSError as error:
-        raise LedgerError(f"the ledger {path} can't be made: {error.strerror}") from error
-
-
-def _flock(lock: IO[bytes], how: int) -> bool:
-    """Take a lock at once; False where somebody else has it."""
-    try:
-        fcntl.flock(lock, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        raise LedgerError(f"{lock.name} can't be locked: {error.strerror}") from error
-    return True
-
-
-def _set_pragmas(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        f"busy_timeout={BUSY_MILLISECONDS}",
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error)
+def _kind(url: str) -> type[Postgres | SqliteFile]:
+    return Postgres if url.startswith("postgresql:") else SqliteFile

@@ -1,52 +1,50 @@
-"""The ledger: usage, open windows, cases, notices and blocks, in SQLite.
+"""The ledger: usage, open windows, cases, notices and blocks, in SQLite or PostgreSQL.
 
 Only the journal and the background stages call it; a request never waits for it. Every write is
 one transaction. A database that can't be opened, or was written by a newer version, is an error
-that leaves the file as it is (F-41, F-42).
+that leaves it as it is (F-41, F-42).
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     and_,
     delete,
     exists,
-    insert,
-    literal,
     or_,
     select,
     tuple_,
-    update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
+from fairuse.base.errors import InDoubt
 from fairuse.rules.blocks import Block
 from fairuse.rules.tally import KEPT_SECONDS, TallyKey
 from fairuse.stores import schema
+from fairuse.stores.case_rows import case_of
 from fairuse.stores.database import Database
 from fairuse.stores.rows import (
     FOREVER,
     Batch,
-    CaseRow,
     ItemRow,
     MemberRow,
     NoticeRow,
     SlotRow,
     UsageKey,
-    notice_values,
     parse_scope,
-    scope_text,
 )
-from fairuse.stores.statements import batch_statements, driver_sql, item_statement, same_item
+from fairuse.stores.statements import batch_statements, driver_sql, item_statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import ColumnElement, Connection, Exists
 
+    from fairuse.rules.ladder import Case
+    from fairuse.stores.backend import Backend
     from fairuse.stores.journal import EventKey
 
 SLOT = ("account", "limit_name", "window_text", "scope", "slot")
@@ -57,55 +55,40 @@ EVENTS_KEPT = 400 * 86_400
 class Ledger(Database):
     """What is remembered, and how it is asked for."""
 
+    def __init__(self, backend: Backend) -> None:
+        super().__init__(backend)
+        self._in_doubt: tuple[InDoubt, Counter[UsageKey]] | None = None
+
     async def write(self, batch: Batch) -> None:
-        """Write a batch of the journal, whole or not at all. Raises LedgerError."""
+        """Write a batch of the journal, whole or not at all. Raises LedgerError.
+
+        A batch that raised it is written again, with more: in the next one is all that was in it.
+        """
+        batch = await self._less_what_is_there(batch)
 
         def work(connection: Connection) -> None:
-            for statement, rows in batch_statements(batch):
+            for statement, rows in batch_statements(batch, self.dialect):
                 if rows:
                     connection.exec_driver_sql(*driver_sql(statement, rows, self.dialect))
             for item in batch.items:
-                connection.execute(item_statement(item))
+                connection.execute(item_statement(item, self.dialect))
 
-        await self.at_once(work)
+        try:
+            await self.at_once(work)
+        except InDoubt as error:
+            self._in_doubt = error, Counter(dict(batch.usage))
+            raise
 
-    async def open_case(
-        self, case: CaseRow, notice: NoticeRow, *, unless_open: bool = False
-    ) -> bool:
-        """Open a case and write its notice, both or neither; False where the case exists (P8).
-
-        With `unless_open`, any open case of the same rule and scope is the same case.
-        """
-        table = schema.cases
-        values = {**case._asdict(), "scope": scope_text(case.scope)}
-        open_once = upsert(table).values(values).on_conflict_do_nothing()
-        if unless_open:
-            # In one statement: several processes may be about to open it.
-            same = [table.c[name] == values[name] for name in ("account", "rule", "scope", "state")]
-            row = select(*(literal(value, table.c[name].type) for name, value in values.items()))
-            open_once = (
-                upsert(table)
-                .from_select([*values], row.where(~exists().where(*same)))
-                .on_conflict_do_nothing()
-            )
-        async with self.transaction() as connection:
-            case_id = await connection.scalar(open_once.returning(table.c.id))
-            if case_id is None:
-                return False
-            await connection.execute(insert(schema.notices), notice_values(notice, case_id))
-        return True
-
-    async def warn_of_item(self, item: ItemRow, notice: NoticeRow) -> None:
-        """Write the notice about an open item, and remember that it was."""
-        warned = update(schema.items).where(*same_item(item)).values(warned=True)
-        async with self.transaction() as connection:
-            await connection.execute(warned)
-            await connection.execute(insert(schema.notices), notice_values(notice, None))
-
-    async def write_notice(self, notice: NoticeRow) -> None:
-        """Write a notice that belongs to no case. Raises LedgerError."""
-        async with self.transaction() as connection:
-            await connection.execute(insert(schema.notices), notice_values(notice, None))
+    async def _less_what_is_there(self, batch: Batch) -> Batch:
+        """Leave out usage that was added after all; whatever else is in a batch may be twice."""
+        if self._in_doubt is None:
+            return batch
+        error, written = self._in_doubt
+        if await error.committed():
+            left = Counter(dict(batch.usage)) - written
+            batch = batch._replace(usage=[*left.items()])
+        self._in_doubt = None
+        return batch
 
     async def open_slots(self, moment: float) -> list[SlotRow]:
         """Give the slots that are kept, and the latest of each level, oldest first."""
@@ -133,23 +116,11 @@ class Ledger(Database):
             for row in await self.rows(query)
         ]
 
-    async def cases(self, account: str) -> list[CaseRow]:
+    async def cases(self, account: str) -> list[Case]:
         """Give the cases of an account, oldest first."""
         table = schema.cases
         query = select(table).where(table.c.account == account).order_by(table.c.id)
-        return [
-            CaseRow(
-                row.tenant,
-                row.account,
-                row.rule,
-                parse_scope(row.scope),
-                row.starts_at,
-                row.ends_at,
-                row.opened_at,
-                row.state,
-            )
-            for row in await self.rows(query)
-        ]
+        return [case_of(row) for row in await self.rows(query)]
 
     async def notices(self, account: str, at_most: int = 50) -> list[NoticeRow]:
         """Give the latest notices of an account, newest first."""
@@ -173,6 +144,8 @@ class Ledger(Database):
                 tuple(json.loads(row.contact)),
                 row.subject,
                 row.body,
+                row.kind,
+                row.once,
             )
             for row in await self.rows(query)
         ]

@@ -25,8 +25,9 @@ def migrate(connection: Connection, name: str) -> None:
             " a newer version of fairuse wrote it"
         )
     if found != script.get_current_head():
-        # The driver begins a transaction before it changes rows, and none before it changes tables.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if connection.dialect.name == "sqlite":
+            # Its driver begins one before it changes rows, and none before it changes tables.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         command.upgrade(config, "head")
 
 
@@ -34,10 +35,16 @@ def check_schema(connection: Connection, name: str) -> None:
     """Look whether a ledger has this version's schema. Raises LedgerError where it has not."""
     _, script, found = _schema(connection)
     if found != script.get_current_head():
+        has = f"schema {found}" if found else "no schema"
         raise LedgerError(
-            f"{name} has schema {found}, and this version needs {script.get_current_head()};"
+            f"{name} has {has}, and this version needs {script.get_current_head()};"
             " start the gateway once to bring it up to date"
         )
+
+
+def schema_of(connection: Connection) -> str | None:
+    """Give the version of a ledger's schema; None where there is no ledger yet."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _schema(connection: Connection) -> tuple[Config, ScriptDirectory, str | None]:
@@ -45,4 +52,4 @@ def _schema(connection: Connection) -> tuple[Config, ScriptDirectory, str | None
     config.set_main_option("script_location", "fairuse.stores:migrations")
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
-    return config, script, MigrationContext.configure(connection).get_current_revision()
+    return config, script, schema_of(connection)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
-    UniqueConstraint,
     and_,
     bindparam,
     case,
     exists,
-    func,
     insert,
+    literal,
     or_,
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from fairuse.rules.tally import MOST
 from fairuse.stores import schema
@@ -31,72 +29,92 @@ from fairuse.stores.rows import (
     member_values,
     slot_values,
 )
+from fairuse.stores.upsert import upsert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import ColumnElement, Dialect, Insert, Table, Update
+    from sqlalchemy import BindParameter, ColumnElement, Dialect, Insert, Table, Update
 
     from fairuse.stores.rows import Batch, ItemChange, ItemClosed
+    from fairuse.stores.upsert import Insert as UpsertStatement
 
 
-def _replacing(table: Table, *columns: str) -> Insert:
+class _Statements(NamedTuple):
+    """What writes many rows of a kind, in the SQL of one database."""
+
+    slots: Insert
+    usage: Insert
+    blocks: Insert
+    members: Insert
+    events: Insert
+    breaches: tuple[Update, Insert]
+
+
+@lru_cache(maxsize=8)
+def _statements(dialect: Dialect) -> _Statements:
+    usage = upsert(dialect, schema.usage)
+    total = schema.usage.c.units + usage.excluded.units
+    return _Statements(
+        _replacing(upsert(dialect, schema.slots), schema.slots, "units", "ends_at", "level"),
+        usage.on_conflict_do_update(
+            index_elements=_identity(schema.usage), set_={"units": _least(total, literal(MOST))}
+        ),
+        insert(schema.blocks),
+        upsert(dialect, schema.members).on_conflict_do_nothing(),
+        upsert(dialect, schema.events).on_conflict_do_nothing(),
+        (_go_on_with_breach(), _begin_breach()),
+    )
+
+
+def _replacing(insertion: UpsertStatement, table: Table, *columns: str) -> Insert:
     """Insert rows, or replace some columns of those that are there."""
-    statement = upsert(table)
-    return statement.on_conflict_do_update(
+    return insertion.on_conflict_do_update(
         index_elements=_identity(table),
-        set_={name: statement.excluded[name] for name in columns},
+        set_={name: insertion.excluded[name] for name in columns},
     )
 
 
 def _identity(table: Table) -> list[str]:
-    for constraint in table.constraints:
-        if isinstance(constraint, UniqueConstraint):
-            return [column.name for column in constraint.columns]
     return [column.name for column in table.primary_key]
 
 
-_usage_insert = upsert(schema.usage)
-_ADD_USAGE = _usage_insert.on_conflict_do_update(
-    set_={"units": func.min(schema.usage.c.units + _usage_insert.excluded.units, MOST)}
-)
-_PUT_SLOT = _replacing(schema.slots, "units", "ends_at", "level")
-_PUT_MEMBER = upsert(schema.members).on_conflict_do_nothing()
-_PUT_EVENT = upsert(schema.events).on_conflict_do_nothing()
+def _least(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Give the lesser of two; each database has a name of its own for that."""
+    return case((one < other, one), else_=other)
+
+
+def _greatest(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case((one > other, one), else_=other)
+
+
+def _new(name: str) -> BindParameter[Any]:
+    """Give the place of a breach's column; the same name may not be a column's in an update."""
+    return bindparam(f"_{name}", type_=schema.breaches.c[name].type)
 
 
 def _same_breach() -> list[ColumnElement[bool]]:
     """Find the breach that one goes on with: several processes may see the same episode begin."""
     table = schema.breaches
-    same = [table.c[name] == bindparam(f"_{name}") for name in ("account", "rule", "scope")]
     return [
-        *same,
-        table.c.starts_at <= bindparam("_last_at"),
-        or_(
-            table.c.ends_at > bindparam("_starts_at"), table.c.starts_at == bindparam("_starts_at")
-        ),
+        *(table.c[name] == _new(name) for name in ("account", "rule", "scope")),
+        table.c.starts_at <= _new("last_at"),
+        or_(table.c.ends_at > _new("starts_at"), table.c.starts_at == _new("starts_at")),
     ]
 
 
-_GO_ON_WITH_BREACH = (
-    update(schema.breaches)
-    .where(*_same_breach())
-    .values(
-        ends_at=func.max(schema.breaches.c.ends_at, bindparam("_ends_at")),
-        last_at=func.max(schema.breaches.c.last_at, bindparam("_last_at")),
-        reading=bindparam("_reading"),
-        amount=bindparam("_amount"),
+def _go_on_with_breach() -> Update:
+    table = schema.breaches
+    later = {name: _greatest(table.c[name], _new(name)) for name in ("ends_at", "last_at")}
+    latest = {name: _new(name) for name in ("reading", "amount")}
+    return update(table).where(*_same_breach()).values(later | latest)
+
+
+def _begin_breach() -> Insert:
+    row = select(*(_new(name).label(name) for name in BreachRow._fields))
+    return insert(schema.breaches).from_select(
+        BreachRow._fields, row.where(~exists().where(*_same_breach()))
     )
-)
-_BEGIN_BREACH = insert(schema.breaches).from_select(
-    BreachRow._fields,
-    select(
-        *(
-            bindparam(f"_{name}", type_=schema.breaches.c[name].type).label(name)
-            for name in BreachRow._fields
-        )
-    ).where(~exists().where(*_same_breach())),
-)
 
 
 @lru_cache(maxsize=64)
@@ -122,28 +140,32 @@ def driver_sql(
     return sql, [pick(row) for row in rows]
 
 
-def batch_statements(batch: Batch) -> Iterator[tuple[Insert | Update, list[dict[str, Any]]]]:
+def batch_statements(
+    batch: Batch, dialect: Dialect
+) -> Iterator[tuple[Insert | Update, list[dict[str, Any]]]]:
     """Give the statements that write many rows each, with the rows."""
-    yield _PUT_SLOT, [slot_values(row) for row in batch.slots]
-    yield _ADD_USAGE, [{**key._asdict(), "units": units} for key, units in batch.usage]
-    yield insert(schema.blocks), [block_values(block) for block in batch.blocks]
-    yield _PUT_MEMBER, [member_values(row) for row in batch.members]
-    yield _PUT_EVENT, [row._asdict() for row in batch.events]
+    into = _statements(dialect)
+    yield into.slots, [slot_values(row) for row in batch.slots]
+    yield into.usage, [{**key._asdict(), "units": units} for key, units in batch.usage]
+    yield into.blocks, [block_values(block) for block in batch.blocks]
+    yield into.members, [member_values(row) for row in batch.members]
+    yield into.events, [row._asdict() for row in batch.events]
     breaches = [
         {f"_{name}": value for name, value in breach_values(row).items()} for row in batch.breaches
     ]
-    yield _GO_ON_WITH_BREACH, breaches
-    yield _BEGIN_BREACH, breaches
+    for statement in into.breaches:
+        yield statement, breaches
 
 
-def item_statement(item: ItemChange) -> Insert | Update:
+def item_statement(item: ItemChange, dialect: Dialect) -> Insert | Update:
     """Open, close or age an item, in whichever order it is told that it was (S16)."""
+    insertion = upsert(dialect, schema.items)
     if isinstance(item, ItemRow):
-        return _open(item)
+        return _open(item, insertion)
     if isinstance(item, ItemAged):
         table = schema.items
         return update(table).where(*same_item(item)).values(aged=True, units=item.units)
-    return _close(item)
+    return _close(item, insertion)
 
 
 def same_item(item: ItemChange) -> list[ColumnElement[bool]]:
@@ -152,12 +174,12 @@ def same_item(item: ItemChange) -> list[ColumnElement[bool]]:
     return [table.c[name] == getattr(item, name) for name in ("account", "meter", "item")]
 
 
-def _open(item: ItemRow) -> Insert:
+def _open(item: ItemRow, insertion: UpsertStatement) -> Insert:
     """Open an item; one that is open keeps the day it was opened on, one that aged what it was."""
     table = schema.items
-    statement = upsert(table).values(item._asdict())
-    new, closed = statement.excluded, table.c.closed_at.is_not(None)
-    return statement.on_conflict_do_update(
+    new, closed = insertion.excluded, table.c.closed_at.is_not(None)
+    return insertion.values(item._asdict()).on_conflict_do_update(
+        index_elements=_identity(table),
         set_={
             "units": new.units,
             "opened_at": case((closed, new.opened_at), else_=table.c.opened_at),
@@ -169,12 +191,13 @@ def _open(item: ItemRow) -> Insert:
     )
 
 
-def _close(item: ItemClosed) -> Insert:
+def _close(item: ItemClosed, insertion: UpsertStatement) -> Insert:
     """Close an item, and remember when: it may still be told that it was opened before."""
     table = schema.items
     known = {"units": 0, "opened_at": item.closed_at, "warned": False}
-    statement = upsert(table).values({**item._asdict(), **known})
-    new = statement.excluded
-    return statement.on_conflict_do_update(
-        set_={"closed_at": new.closed_at}, where=new.closed_at >= table.c.opened_at
+    new = insertion.excluded
+    return insertion.values({**item._asdict(), **known}).on_conflict_do_update(
+        index_elements=_identity(table),
+        set_={"closed_at": new.closed_at},
+        where=new.closed_at >= table.c.opened_at,
     )
