@@ -25,6 +25,9 @@ from fairuse.rules.grammar import WORDS
 from fairuse.rules.meters import FixedAmount, Meter
 from fairuse.rules.model import Model, Name, Seconds, written
 from fairuse.rules.nearest import suggestion
+from fairuse.rules.process import Ladder
+from fairuse.rules.tariffs import PriceList
+from fairuse.rules.versions import Version
 from fairuse.rules.windows import Always, Calendar, Rolling, Window, parse_window
 
 DAY = 86_400
@@ -202,17 +205,28 @@ class Emergency(Model):
 
     allowed: list[Literal["block address", "throttle"]] = Field(default_factory=list)
 
+    @field_validator("allowed", mode="before")
+    @classmethod
+    def _closes_no_account(cls, allowed: object) -> object:
+        for what in allowed if isinstance(allowed, list) else ():
+            if what in {"suspend", "terminate", "degrade"}:
+                raise ValueError(f'overload may not "{what}": it never closes an account (P3)')
+        return allowed
+
 
 class Policy(Model):
     """A fair-use policy: what is counted, how much of it is agreed, and what happens over it."""
 
     title: str = Field(min_length=1)
+    version: Version | None = None
     applies: Applies = Applies()
     counts: dict[FreeName, str] = Field(default_factory=dict)
     packages: dict[Name, Package] = Field(default_factory=dict)
     meters: dict[Name, Meter] = Field(min_length=1)
     limits: dict[FreeName, Limit] = Field(min_length=1)
     case_after: BreachCount | None = None
+    tariffs: dict[Name, PriceList] = Field(default_factory=dict)
+    ladder: Ladder = Ladder()
     emergency: Emergency = Emergency()
     words: dict[str, dict[str, str]] = Field(default_factory=dict)
 

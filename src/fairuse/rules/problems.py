@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fairuse.rules.agreed import Agreement, never_over
 from fairuse.rules.expression import Average, OwnMedian, Percent
 from fairuse.rules.meters import parse_source
 from fairuse.rules.nearest import suggestion
+from fairuse.rules.process_problems import ladder_problems, tariffs_of
 from fairuse.rules.routes import can_carry
+from fairuse.rules.unreachable import never_over
 from fairuse.rules.windows import Always, Calendar, Rolling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from fairuse.rules.agreed import Agreement
     from fairuse.rules.expression import Expression
     from fairuse.rules.meters import Meter
     from fairuse.rules.policy import Limit, Policy
@@ -34,9 +36,14 @@ def policy_problems(policy: Policy, identity: Identity | None) -> Iterator[Probl
         yield from _meter_problems(f"meters.{name}", meter, policy, identity)
     for name, limit in policy.limits.items():
         yield from _limit_problems(f"limits.{name}", limit, policy, identity)
-        yield from _amount_problems(f"limits.{name}.amount", limit.amount, name, policy)
+        yield from amount_problems(f"limits.{name}.amount", limit.amount, name, policy)
     amounts = {name: limit.amount for name, limit in policy.limits.items()}
     yield from _cycles("limits", amounts, policy)
+    yield from ladder_problems(policy)
+    for number, step in enumerate(policy.ladder.steps):
+        if step.amount is not None and step.limit in policy.limits:
+            key = f"ladder.steps.{number}.amount"
+            yield from amount_problems(key, step.amount, step.limit, policy)
 
 
 def tenant_problems(tenant: Tenant, policies: Mapping[str, Policy | None]) -> Iterator[Problem]:
@@ -53,7 +60,7 @@ def tenant_problems(tenant: Tenant, policies: Mapping[str, Policy | None]) -> It
         if name not in policy.limits:
             yield f"override.{name}", unknown("limit", name, policy.limits)
         else:
-            yield from _amount_problems(f"override.{name}.amount", override.amount, name, policy)
+            yield from amount_problems(f"override.{name}.amount", override.amount, name, policy)
     overridden = {name: each.amount for name, each in tenant.override.items()}
     yield from _cycles("override", overridden, policy)
     yield from _held_problems(tenant, policy)
@@ -174,7 +181,8 @@ def _window_problem(limit: Limit, meter: Meter) -> str | None:
     return None
 
 
-def _amount_problems(key: str, amount: Expression, limit: str, policy: Policy) -> Iterator[Problem]:
+def amount_problems(key: str, amount: Expression, limit: str, policy: Policy) -> Iterator[Problem]:
+    """Find what is wrong with an amount for a limit, wherever it is written."""
     figures = {figure for package in policy.packages.values() for figure in package.figures}
     for name in sorted(amount.names(summed=False) - policy.counts.keys() - policy.limits.keys()):
         if name in figures:
@@ -239,7 +247,7 @@ def _held_problems(tenant: Tenant, policy: Policy) -> Iterator[Problem]:
             yield f"{key}.package", f'the contract has no package "{purchase.package}"{near}'
         for count in purchase.adds.keys() - policy.counts.keys():
             yield f"{key}.adds.{count}", unknown("count", count, policy.counts)
-    needed = {limit.tariff: "" for limit in policy.limits.values() if limit.tariff}
+    needed = tariffs_of(policy)
     for name, prices in tenant.tariffs.items():
         if name not in needed:
             yield f"tariffs.{name}", unknown("tariff", name, needed)
@@ -264,8 +272,9 @@ def _missing(tenant: Tenant, policy: Policy) -> Iterator[Problem]:
     for name, limit in policy.limits.items():
         for count in sorted(_counts_of(limit, policy) - given):
             yield f"packages.*.{count}", f'is missing; the limit "{name}" needs it'
-        if limit.tariff and limit.tariff not in tenant.tariffs:
-            yield f"tariffs.{limit.tariff}", f'is missing; the limit "{name}" is charged by it'
+    for tariff, what in tariffs_of(policy).items():
+        if tariff not in tenant.tariffs and tariff not in policy.tariffs:
+            yield f"tariffs.{tariff}", f"is missing; {what} is charged by it"
 
 
 def _counts_of(limit: Limit, policy: Policy) -> set[str]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.base.log import logger
+from fairuse.rules.ladder import REPEATED, Case
 from fairuse.rules.windows import Calendar, months_before
-from fairuse.stores.rows import BreachRow, CaseRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from fairuse.base.instant import Instant
     from fairuse.rules.policy import Breaches
     from fairuse.rules.terms import Terms
+    from fairuse.stores.rows import BreachRow
 
-REPEATED = "repeated-breaches"
-"""The rule of a case that a policy's own `case_after` opens."""
+UNNUMBERED = 0
+"""The id of a case before the ledger gives it one."""
 
 log = logger(__name__)
 
 
-def escalate(breach: BreachRow, terms: Terms, at: Instant) -> CaseRow | None:
+def escalate(breach: BreachRow, terms: Terms, at: Instant) -> Case | None:
     """Give the case that a breach opens by itself, if it does; the same breach the same case."""
     limit = terms.limit(breach.rule)
     if limit is None or limit.hard:
@@ -35,10 +36,10 @@ def escalate(breach: BreachRow, terms: Terms, at: Instant) -> CaseRow | None:
         figures = {"reading": breach.reading, "amount": breach.amount, "scope": dict(breach.scope)}
         log.warning("signal.raised", account=breach.account, rule=breach.rule, **figures)
         return None
-    return None if limit.case_after else _case(breach, breach.starts_at, breach.ends_at, at)
+    return None if limit.case_after else _case(breach, terms, breach.starts_at, breach.ends_at, at)
 
 
-def escalate_repeated(breaches: Sequence[BreachRow], terms: Terms, at: Instant) -> CaseRow | None:
+def escalate_repeated(breaches: Sequence[BreachRow], terms: Terms, at: Instant) -> Case | None:
     """Give the case of limits gone over repeatedly: it is one a calendar month.
 
     `breaches` are those of the account since `looks_back_to`, whichever the limit; signals don't
@@ -49,15 +50,20 @@ def escalate_repeated(breaches: Sequence[BreachRow], terms: Terms, at: Instant) 
     if needed is None or len(counted) < needed.breaches:
         return None
     span = Calendar("month").span(at.wall, terms.zone, terms.agreement.tenant.billing)
-    return _case(counted[-1]._replace(rule=REPEATED, scope=()), span.start, span.end, at)
+    return _case(counted[-1]._replace(rule=REPEATED, scope=()), terms, span.start, span.end, at)
 
 
 def judge(
-    breach: BreachRow, breaches: Sequence[BreachRow], terms: Terms, at: Instant
-) -> CaseRow | None:
+    breach: BreachRow,
+    breaches: Sequence[BreachRow],
+    closed: Sequence[Case],
+    terms: Terms,
+    at: Instant,
+) -> Case | None:
     """Give the case of a window that is over and was a breach once too often (B25).
 
-    `breaches` are those of the account since `looks_back_to`.
+    `breaches` are those of the account since `looks_back_to`, `closed` its cases that are closed.
+    What one of those was about counts as a breach too many, and is no part of another case (P8).
     """
     limit = terms.limit(breach.rule)
     if limit is None or limit.case_after is None:
@@ -70,7 +76,9 @@ def judge(
     ]
     if len(same) < limit.case_after.breaches:
         return None
-    return _case(breach, same[0].starts_at, breach.ends_at, at)
+    done = {other for other in same if any(_is_about(case, other) for case in closed)}
+    first = next((other for other in same if other not in done), breach)
+    return _case(breach, terms, first.starts_at, breach.ends_at, at)
 
 
 def looks_back_to(needed: Breaches, moment: float, terms: Terms) -> float:
@@ -81,13 +89,19 @@ def looks_back_to(needed: Breaches, moment: float, terms: Terms) -> float:
     return months_before(moment, needed.months - 1, terms.zone, billing)[-1].start
 
 
+def _is_about(case: Case, breach: BreachRow) -> bool:
+    same = (case.rule, case.scope) == (breach.rule, breach.scope)
+    return same and case.starts_at <= breach.starts_at < case.ends_at
+
+
 def _counts(breach: BreachRow, terms: Terms) -> bool:
     limit = terms.limit(breach.rule)
     return limit is not None and limit.over != "signal"
 
 
-def _case(breach: BreachRow, starts_at: float, ends_at: float, at: Instant) -> CaseRow:
-    return CaseRow(
+def _case(breach: BreachRow, terms: Terms, starts_at: float, ends_at: float, at: Instant) -> Case:
+    return Case(
+        id=UNNUMBERED,
         tenant=breach.tenant,
         account=breach.account,
         rule=breach.rule,
@@ -96,4 +110,8 @@ def _case(breach: BreachRow, starts_at: float, ends_at: float, at: Instant) -> C
         ends_at=ends_at,
         opened_at=at.wall,
         state="open",
+        reading=breach.reading,
+        amount=breach.amount,
+        policy=terms.version,
+        latest=breach.reading,
     )

@@ -116,21 +116,13 @@ class Batch(NamedTuple):
     breaches: Sequence[BreachRow] = ()
 
 
-class CaseRow(NamedTuple):
-    """A case of one account under one rule, for one window and scope."""
-
-    tenant: str
-    account: str
-    rule: str
-    scope: ScopeKey
-    starts_at: float
-    ends_at: float
-    opened_at: float
-    state: str
-
-
 class NoticeRow(NamedTuple):
-    """A notice as it was written; it is never changed. `reading` is the count at that instant."""
+    """A notice as it was written; it is never changed. `reading` is the count at that instant.
+
+    `once` names what it tells of: of what was told already there is no second one. `must_by` is
+    the moment by which it has to be delivered, where there is one (A16). `scope` is what a warning
+    is about, and `prices` says that it named what more of it costs, and from which point on (D11).
+    """
 
     tenant: str
     account: str
@@ -143,6 +135,11 @@ class NoticeRow(NamedTuple):
     contact: tuple[str, ...]
     subject: str
     body: str
+    kind: str = ""
+    once: str | None = None
+    must_by: float | None = None
+    scope: ScopeKey | None = None
+    prices: bool = False
 
 
 @lru_cache(maxsize=65_536)
@@ -197,4 +194,7 @@ def block_values(block: Block) -> dict[str, object]:
 
 def notice_values(notice: NoticeRow, case_id: int | None) -> dict[str, object]:
     """Give a notice's columns."""
-    return {**notice._asdict(), "contact": json.dumps(notice.contact), "case_id": case_id}
+    values = {**notice._asdict(), "contact": json.dumps(notice.contact), "case_id": case_id}
+    for name in ("must_by", "scope", "prices"):
+        del values[name]
+    return values

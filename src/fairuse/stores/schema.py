@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -80,7 +81,19 @@ cases = Table(
     Column("ends_at", Double, nullable=False),
     Column("opened_at", Double, nullable=False),
     Column("state", String, nullable=False),
+    Column("reading", BigInteger, nullable=False, server_default="0"),
+    Column("amount", BigInteger, nullable=False, server_default="0"),
+    Column("policy", String, nullable=False, server_default=""),
+    Column("latest", BigInteger, nullable=False, server_default="0"),
+    Column("notified_at", Double, nullable=True),
+    Column("notified_reading", BigInteger, nullable=True),
+    Column("answer_by", Double, nullable=True),
+    Column("answered_at", Double, nullable=True),
+    Column("closed_at", Double, nullable=True),
+    Column("outcome", String, nullable=False, server_default=""),
+    Column("version", Integer, nullable=False, server_default="0"),
     UniqueConstraint("account", "rule", "scope", "starts_at", name="one_case_per_window"),
+    Index("cases_by_state", "state"),
 )
 
 notices = Table(
@@ -99,7 +112,138 @@ notices = Table(
     Column("contact", String, nullable=False),
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
+    Column("kind", String, nullable=False, server_default=""),
+    Column("once", String, nullable=True),
+    Column("delivered_at", Double, nullable=True),
     Index("notices_by_account", "account", "written_at"),
+    Index("notices_once", "once", unique=True),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("notice_id", Integer, ForeignKey("notices.id"), nullable=False),
+    Column("channel", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Double, nullable=False),
+    Column("must_by", Double, nullable=True),
+    Column("delivered_at", Double, nullable=True),
+    Column("delivered_by", String, nullable=False, server_default=""),
+    Column("error", String, nullable=False, server_default=""),
+    UniqueConstraint("notice_id", "channel", name="one_delivery_per_channel"),
+    Index("deliveries_by_time", "state", "due_at"),
+    Index("deliveries_by_deadline", "must_by"),
+)
+
+measures = Table(
+    "measures",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("case_id", Integer, ForeignKey("cases.id"), nullable=False),
+    Column("account", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("routes", Text, nullable=False),
+    Column("limit_name", String, nullable=False),
+    Column("amount", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("starts_at", Double, nullable=True),
+    Column("ends_at", Double, nullable=True),
+    Column("review_at", Double, nullable=True),
+    Column("until_under", Boolean, nullable=False),
+    Column("lasts", Integer, nullable=True),
+    Column("review_after", Integer, nullable=True),
+    Column("author", String, nullable=False),
+    Index("measures_by_state", "state"),
+    Index("measures_by_case", "case_id"),
+)
+
+charges = Table(
+    "charges",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("case_id", Integer, ForeignKey("cases.id"), nullable=False),
+    Column("tenant", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("starts_at", Double, nullable=False),
+    Column("ends_at", Double, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("final_at", Double, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("amount", String, nullable=False),
+    Column("waived", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("arithmetic", Text, nullable=False),
+    Column("final", Boolean, nullable=False, server_default="0"),
+    UniqueConstraint("case_id", "kind", "starts_at", name="one_charge_per_case"),
+    Index(
+        "one_charge_per_window",
+        *("account", "rule", "scope", "starts_at"),
+        unique=True,
+        postgresql_where=text("kind = 'usage'"),
+        sqlite_where=text("kind = 'usage'"),
+    ),
+    Index("charges_by_account", "account"),
+    Index("charges_by_time", "ends_at"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("limit_name", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("amount", String, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("starts_at", Double, nullable=False),
+    Column("ends_at", Double, nullable=True),
+    Column("author", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("once", String, nullable=True, unique=True),
+    Index("grants_by_account", "account"),
+)
+
+forgiven = Table(
+    "forgiven",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("rule", String, primary_key=True),
+    Column("scope", String, primary_key=True),
+    Column("starts_at", Double, primary_key=True),
+    Column("author", String, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+record = Table(
+    "record",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("case_id", Integer, nullable=False),
+    Column("author", String, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("hash", String, nullable=False),
+    Index("record_by_case", "case_id", "number"),
+    Index("record_by_account", "account", "case_id", "number"),
+)
+
+record_head = Table(
+    "record_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", String, nullable=False),
 )
 
 events = Table(

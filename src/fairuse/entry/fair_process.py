@@ -1,0 +1,78 @@
+"""The fair process beside the requests: cases are moved, notices delivered, measures followed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fairuse.entry.announcements import Announcements
+from fairuse.entry.casework import Casework
+from fairuse.entry.decisions import Decisions
+from fairuse.entry.deliver import Delivery
+from fairuse.entry.warnings import Warnings
+from fairuse.rules.approaching import subject_of
+from fairuse.stores.charges import finalise
+from fairuse.stores.forces import Forces
+from fairuse.stores.grants import carry_over
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fairuse.base.clock import Clock
+    from fairuse.rules.ladder import Case
+    from fairuse.stores.configuration import Configuration
+    from fairuse.stores.ledger import Ledger
+    from fairuse.stores.letters import Letter
+    from fairuse.stores.protocol import Counters
+
+
+class FairProcess:
+    """What moves cases, put together."""
+
+    def __init__(
+        self, clock: Clock, configuration: Configuration, counters: Counters, ledger: Ledger
+    ) -> None:
+        self._clock = clock
+        self._configuration = configuration
+        self._ledger = ledger
+        self.forces = Forces()
+        self.casework = Casework(
+            clock, configuration, counters, ledger, Decisions(clock, configuration, ledger)
+        )
+        self.announcements = Announcements(clock, configuration, ledger)
+        self.warnings = Warnings(clock, configuration, counters, ledger)
+        self.delivery = Delivery(clock, configuration, ledger, self.reading_of, self._choices)
+
+    async def take_up(self) -> None:
+        """Put in force what was in force when the last process ended (S15). Raises LedgerError."""
+        await self.forces.look(self._ledger, self._configuration, self._clock.now().wall)
+
+    async def follow(self) -> None:
+        """Put in force what operators and other processes decide, until cancelled."""
+        await self.forces.follow(self._ledger, self._configuration, self._clock)
+
+    async def move(self) -> None:
+        """Move every case, and do what else is due. Raises LedgerError."""
+        moment = self._clock.now().wall
+        await self.announcements.run()
+        await self.warnings.look_at_everybody()
+        await self.casework.run()
+        await finalise(self._ledger, moment)
+        await carry_over(self._ledger, self._configuration.current.accounts, moment)
+        self.delivery.written.set()
+
+    async def reading_of(self, letter: Letter) -> int | None:
+        """Give the count that a letter is about, now; None where it is about none (P5)."""
+        if letter.case is not None:
+            return await self.casework.reading(letter.case)
+        subject = subject_of(letter.notice.once)
+        return None if subject is None else await self.warnings.reading(subject)
+
+    def _choices(self, case: Case) -> Mapping[str, str]:
+        """Give the links by which a customer can choose in a case."""
+        terms = self._configuration.current.accounts.get(case.account)
+        portal = self._configuration.portal
+        if terms is None or portal is None:
+            return {}
+        return {
+            option: portal.link(case, option) for option in terms.rules.ladder.offers(case.rule)
+        }

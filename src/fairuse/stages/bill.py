@@ -1,0 +1,100 @@
+"""Bill: work out what of a case's use is charged, once its window is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fairuse.rules.charging import usage_charge
+from fairuse.rules.windows import Span
+from fairuse.stores.charges import charged_windows
+from fairuse.stores.history import breaches_since, hourly_usage
+from fairuse.stores.warned import as_told
+
+if TYPE_CHECKING:
+    from fairuse.rules.charges import Basis, Charge
+    from fairuse.rules.ladder import Case
+    from fairuse.rules.measures import Measure
+    from fairuse.rules.process import Step
+    from fairuse.rules.terms import LimitTerms, Terms
+    from fairuse.stores.ledger import Ledger
+
+
+async def charges_of(
+    case: Case,
+    step: Step | None,
+    measure: Measure | None,
+    terms: Terms,
+    ledger: Ledger,
+) -> list[Charge]:
+    """Give the charges of a case, one a window; none where nothing is to be charged.
+
+    By the step of the policy, or by the charge that was proposed and is approved now. A window that
+    was charged already, in whichever case, is left out (P8). Raises LedgerError.
+    """
+    limit = terms.limit(case.rule)
+    tariff, basis = _terms_of(step, measure)
+    if limit is None:
+        return []
+    charges = []
+    for each in await _windows(case, limit, ledger):
+        window = await as_told(ledger, each)
+        hourly = await _hours(window, limit, terms, ledger)
+        reading = window.latest if hourly is None else sum(units for _, units in hourly)
+        held = limit.within(window.scope)
+        charge = usage_charge(window, held, terms, reading, hourly, basis=basis, tariff=tariff)
+        if charge is not None:
+            charges.append(charge)
+    return charges
+
+
+async def reading_so_far(case: Case, terms: Terms, ledger: Ledger) -> int | None:
+    """Give the count of a case's window by what the ledger has of it; None where it has none."""
+    limit = terms.limit(case.rule)
+    hours = None if limit is None else await _hours(case, limit, terms, ledger)
+    return case.latest if hours is None else sum(units for _, units in hours)
+
+
+async def _hours(
+    window: Case, limit: LimitTerms, terms: Terms, ledger: Ledger
+) -> list[tuple[int, int]] | None:
+    """Give the hours of a window with what was used; None where they are not kept.
+
+    They are kept by location, and of what is added up; what came before the policy was for the
+    contract is left out (A01).
+    """
+    scope = dict(window.scope)
+    if limit.kind != "flow" or scope.keys() - {"location"}:
+        return None
+    span = Span(int(max(window.starts_at, terms.applies_from)), int(window.ends_at))
+    return await hourly_usage(ledger, window.account, limit.meter, span, scope.get("location"))
+
+
+def _terms_of(step: Step | None, measure: Measure | None) -> tuple[str | None, Basis]:
+    """Give the price list, and from where on is charged."""
+    if step is not None:
+        return step.tariff, step.from_
+    if measure is not None and measure.kind == "charge":
+        return measure.limit or None, "limit" if measure.amount == "limit" else "notice"
+    return None, "notice"
+
+
+async def _windows(case: Case, limit: LimitTerms, ledger: Ledger) -> list[Case]:
+    """Give the windows of a case that are not charged: of repeated breaches each (B19)."""
+    charged = await charged_windows(ledger, case)
+    found = [case] if limit.case_after is None else await _breached(case, ledger)
+    return [window for window in found if window.starts_at not in charged]
+
+
+async def _breached(case: Case, ledger: Ledger) -> list[Case]:
+    """Give the windows that a case of repeated breaches is about."""
+    breaches = await breaches_since(ledger, case.starts_at, case.account)
+    return [
+        case._replace(
+            starts_at=breach.starts_at,
+            ends_at=breach.ends_at,
+            amount=breach.amount,
+            latest=breach.reading,
+        )
+        for breach in breaches
+        if (breach.rule, breach.scope) == (case.rule, case.scope) and breach.ends_at <= case.ends_at
+    ]

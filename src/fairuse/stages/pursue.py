@@ -1,0 +1,89 @@
+"""Pursue: take the next step of a case, whole or not at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from fairuse.base.log import logger
+from fairuse.rules.measures import proposed
+from fairuse.rules.record import OURSELVES
+from fairuse.stores.casebook import add_measure, add_notice, change_measure, move
+from fairuse.stores.charges import add_charge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from fairuse.rules.charges import Charge
+    from fairuse.rules.ladder import Case, Move
+    from fairuse.rules.measures import Measure
+    from fairuse.stores.ledger import Ledger
+    from fairuse.stores.rows import NoticeRow
+
+log = logger(__name__)
+
+
+class Pursuit(NamedTuple):
+    """A step that is about to be taken, and everything that goes with it.
+
+    `measure` is the one that is proposed or in force already; `window_ends_at` the end of the
+    limit's window now.
+    """
+
+    case: Case
+    move: Move
+    measure: Measure | None
+    charges: Sequence[Charge]
+    window_ends_at: float
+    moment: float
+    by: str = OURSELVES
+
+
+class Telling(NamedTuple):
+    """The notices that tell of a step, and to whom they go."""
+
+    of_measure: Callable[[Measure], NoticeRow]
+    of_charge: Callable[[Charge], NoticeRow]
+    channels: Sequence[str]
+
+
+async def pursue(pursuit: Pursuit, telling: Telling, ledger: Ledger) -> Case | None:
+    """Take a step; gives the case as it is now, or None where it has moved on meanwhile.
+
+    Raises LedgerError, WrongStep, and PromiseBroken where it would break a promise.
+    """
+    case, happening, by = pursuit.case, pursuit.move.happening, pursuit.by
+    async with ledger.transaction() as connection:
+        moved = await move(connection, case, happening, pursuit.moment, by)
+        if moved is None:
+            return None
+        await _measure(connection, pursuit, telling)
+        for charge in pursuit.charges:
+            if await add_charge(connection, charge, pursuit.moment, by):
+                row = telling.of_charge(charge)
+                await add_notice(connection, row, case.id, telling.channels)
+    log.info("case.moved", case=case.id, account=case.account, on=happening, to=moved.state)
+    return moved
+
+
+async def _measure(connection: AsyncConnection, pursuit: Pursuit, telling: Telling) -> None:
+    """Propose, begin, reject or end the measure that goes with a step."""
+    case, (happening, step), measure = pursuit.case, pursuit.move, pursuit.measure
+    moment, by = pursuit.moment, pursuit.by
+    if step is not None and happening in ("proposed", "approved"):
+        reason = f"{case.latest:,} > {case.amount:,}"
+        wanted = proposed(case, step, reason, moment)
+        measure = await add_measure(connection, case, wanted, moment, by)
+    if measure is None or happening == "proposed":
+        return
+    if happening == "approved":
+        measure = measure.begun(moment, pursuit.window_ends_at, by)
+        await change_measure(connection, case, measure, "measure.begun", moment, by)
+        await add_notice(connection, telling.of_measure(measure), case.id, telling.channels)
+    elif measure.state == "in force" or happening in ("charged", "terminated"):
+        ended = measure._replace(state="ended", ends_at=moment)
+        await change_measure(connection, case, ended, "measure.ended", moment, by)
+    else:
+        rejected = measure._replace(state="rejected", by=by)
+        await change_measure(connection, case, rejected, "measure.rejected", moment, by)
