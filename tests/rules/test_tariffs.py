@@ -133,3 +133,47 @@ def test_a_new_price_changes_no_earlier_day(begun: list[date], new: date, day: d
         assert after == before
     else:
         assert str(after) == "EUR 99"
+
+
+TIERS = [{"price": "EUR 0.05", "up_to": 1_000}, {"price": "EUR 0.04", "up_to": 5_000}]
+LAST: dict[str, Any] = {"price": "EUR 0.03"}
+
+
+def test_a_tariff_is_a_price_tiers_or_a_flat_amount() -> None:
+    """D17: what is above costs so much each, by tiers, or one amount; all of one currency."""
+    tiers = Tariff.model_validate({"tiers": [*TIERS, LAST], "from": date(2026, 1, 1)})
+    assert [(str(tier.price), tier.up_to) for tier in tiers.graduated] == [
+        ("EUR 0.05", 1_000),
+        ("EUR 0.04", 5_000),
+        ("EUR 0.03", None),
+    ]
+    [only] = Tariff.model_validate({"price": "USD 2", "per": 100}).graduated
+    assert (str(only.price), only.per, only.up_to) == ("USD 2", 100, None)
+    flat = Tariff.model_validate({"flat": "CHF 25"})
+    assert (str(flat.flat), flat.graduated, flat.currency) == ("CHF 25", [], "CHF")
+    assert (tiers.currency, _tariff("USD 1").currency) == ("EUR", "USD")
+
+
+NOT_ONE = "needs one of price, tiers and flat"
+ENDLESS = 'the last tier is for all that follow, so it has no "up_to"'
+UNORDERED = 'each tier but the last needs an "up_to" above the one before it'
+MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+    "nothing": ({}, NOT_ONE),
+    "a price and a flat amount": ({"price": "EUR 1", "flat": "EUR 1"}, NOT_ONE),
+    "a price and tiers": ({"price": "EUR 1", "tiers": [LAST]}, NOT_ONE),
+    "a flat amount per": ({"flat": "EUR 1", "per": 5}, '"per" belongs to a price'),
+    "an end": ({"tiers": TIERS}, ENDLESS),
+    "no order": ({"tiers": [*TIERS[::-1], LAST]}, UNORDERED),
+    "the same end twice": ({"tiers": [TIERS[0], TIERS[0], LAST]}, UNORDERED),
+    "no end within": ({"tiers": [LAST, *TIERS[:1], LAST]}, UNORDERED),
+    "two currencies": (
+        {"tiers": [TIERS[0], {"price": "USD 1"}]},
+        "its tiers are in more than one currency",
+    ),
+}
+
+
+@pytest.mark.parametrize(("table", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_what_is_no_tariff(table: dict[str, Any], message: str) -> None:
+    """D17, F-27: what would leave a unit without a price, or with two, is an error."""
+    assert wrong(Tariff, table) == [f": {message}"]

@@ -1,0 +1,46 @@
+"""How a tariff is said to the customer, before it costs anything (D11)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fairuse.base.texts import money, number, translate
+
+if TYPE_CHECKING:
+    from fairuse.rules.tariffs import Price, Tariff, Tier
+    from fairuse.rules.units import Unit
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues; it is translated when it is written."""
+    return text
+
+
+def price_text(tariff: Tariff | None, unit: Unit, language: str) -> str:
+    """Write what units above the limit cost: each, by tiers, or once for all of them."""
+    if tariff is None:
+        return translate(language, _("the agreed price"))
+    if tariff.flat is not None:
+        price = _money(tariff.flat, language)
+        return translate(language, _("{price} once")).format(price=price)
+    *tiers, last = tariff.graduated
+    text = _each(last, unit, language)
+    for tier in reversed(tiers):
+        text = translate(language, _("{price} up to {amount}, then {further}")).format(
+            price=_each(tier, unit, language),
+            amount=number(tier.up_to or 0, language),
+            further=text,
+        )
+    return text
+
+
+def _each(tier: Tier, unit: Unit, language: str) -> str:
+    per = unit.name(language)
+    if tier.per > 1:
+        per = f"{number(tier.per, language)} {unit.names(tier.per * 10**unit.decimals, language)}"
+    price = _money(tier.price, language)
+    return translate(language, _("{price} per {units}")).format(price=price, units=per)
+
+
+def _money(price: Price, language: str) -> str:
+    return money(price.value, price.currency, language)
