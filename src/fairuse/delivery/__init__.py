@@ -1,0 +1,1 @@
+"""Channels: how a notice gets to its customer. One file for each kind."""
