@@ -12,17 +12,21 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from fairuse.rules.amounts import MAX_AMOUNT, Amount, counted, rounded
-from fairuse.rules.cohorts import CohortKey, Member, Snapshot, enough
+from fairuse.rules.amounts import Amount, counted, rounded
+from fairuse.rules.cohorts import CohortKey, Snapshot, enough
 from fairuse.rules.expression import Average, Expression, NotYet, OwnMedian
+from fairuse.rules.grants import NOTHING, Granted, granted, latest_override, text_of
+from fairuse.rules.tenant import Override
 from fairuse.rules.windows import Calendar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from fairuse.rules.grants import Grant, Grants
     from fairuse.rules.meters import CohortAverage
     from fairuse.rules.policy import Policy
-    from fairuse.rules.tenant import Override, Tenant
+    from fairuse.rules.tally import ScopeKey
+    from fairuse.rules.tenant import Tenant
     from fairuse.rules.windows import Unit
 
 
@@ -47,26 +51,39 @@ class History:
 
 
 class DatedAmount(NamedTuple):
-    """An amount in [starts_at, ends_at), seconds since 1970; None while it can't be known."""
+    """An amount in [starts_at, ends_at), seconds since 1970; None while it can't be known.
+
+    `granted` is what comes on top of it, and what caps it.
+    """
 
     starts_at: float
     ends_at: float
     amount: Amount | None
     overridden: bool
+    granted: Granted = NOTHING
 
 
 class Agreement:
-    """One account's contract, with what is known of earlier use."""
+    """One account's contract, with what is known of earlier use, and what it was granted."""
 
-    def __init__(self, account: str, tenant: Tenant, policy: Policy, history: History) -> None:
+    def __init__(
+        self,
+        account: str,
+        tenant: Tenant,
+        policy: Policy,
+        history: History,
+        grants: Grants = (),
+    ) -> None:
         self.account = account
         self.tenant = tenant
         self.policy = policy
         self.history = history
+        self.grants = grants
 
-    def is_of(self, tenant: Tenant, policy: Policy, history: History) -> bool:
-        """Say whether it was made of these very parts."""
-        return self.tenant is tenant and self.policy is policy and self.history is history
+    def is_of(self, tenant: Tenant, policy: Policy, history: History, grants: Grants = ()) -> bool:
+        """Say whether it was made of these very parts, and the same grants."""
+        same = self.tenant is tenant and self.policy is policy and self.history is history
+        return same and self.grants == grants
 
     @property
     def packages(self) -> str:
@@ -90,7 +107,7 @@ class Agreement:
         if self.cohort(meter) not in self.history.earlier:
             return None
         history = History(self.history.earlier, self.history.medians)
-        return Agreement(self.account, self.tenant, self.policy, history)
+        return Agreement(self.account, self.tenant, self.policy, history, self.grants)
 
     def shares(self, average: CohortAverage, moment: float | None = None) -> int:
         """Give how many users or packs the use is spread over, in the end or at a moment.
@@ -107,11 +124,11 @@ class Agreement:
         except NotYet:
             return None
 
-    def timeline(self, limit: str) -> tuple[DatedAmount, ...]:
-        """Give a limit's amount over time, without gaps."""
+    def timeline(self, limit: str, scope: ScopeKey = ()) -> tuple[DatedAmount, ...]:
+        """Give a limit's amount over time, without gaps, for all of the account or a part of it."""
         joined: list[DatedAmount] = []
         for starts_at, ends_at in self._stretches:
-            dated = _Moment(self, starts_at).dated(limit, ends_at)
+            dated = _Moment(self, starts_at, scope).dated(limit, ends_at)
             if joined and joined[-1][2:] == dated[2:]:
                 dated = dated._replace(starts_at=joined.pop().starts_at)
             joined.append(dated)
@@ -122,16 +139,23 @@ class Agreement:
         zone = self.tenant.timezone
         dated = [*self.tenant.purchases, *self.tenant.override.values()]
         edges = {moment(zone) for each in dated for moment in (each.starts_at, each.ends_at)}
+        edges |= {moment for each in self.grants for moment in (each.starts_at, each.until)}
         in_order = sorted(edges | {float("-inf"), float("inf")})
         return [*itertools.pairwise(in_order)]
 
+    @cached_property
+    def as_agreed(self) -> Agreement:
+        """Give the contract without grants."""
+        return Agreement(self.account, self.tenant, self.policy, self.history)
+
 
 class _Moment:
-    """A contract at one moment."""
+    """A contract at one moment, for all of the account or a part of it."""
 
-    def __init__(self, agreement: Agreement, moment: float) -> None:
+    def __init__(self, agreement: Agreement, moment: float, scope: ScopeKey = ()) -> None:
         self.agreement = agreement
         self.moment = moment
+        self.scope = scope
 
     @cached_property
     def packages(self) -> Sequence[Mapping[str, Fraction]]:
@@ -152,36 +176,80 @@ class _Moment:
 
     def dated(self, limit: str, ends_at: float) -> DatedAmount:
         override = self._override(limit)
-        source = override.source() if override else f"policy {self.agreement.tenant.policy}"
-        expression = self._expression(limit)
         try:
-            amount = Amount(self.value(limit), source + self._reason(limit, expression))
+            amount = Amount(self._counted(limit, self.units(limit)), self._source(limit, override))
         except NotYet:
-            return DatedAmount(self.moment, ends_at, None, override is not None)
-        return DatedAmount(self.moment, ends_at, amount, override is not None)
+            amount = None
+        overridden, granted = override is not None, self._granted(limit)
+        return DatedAmount(self.moment, ends_at, amount, overridden, granted)
 
     def value(self, limit: str) -> int:
-        """Work out a limit's amount, as it is counted. Raises NotYet."""
-        meter = self.agreement.policy.meters[self.agreement.policy.limits[limit].meter]
-        return counted(self.units(limit), meter.decimals)
+        """Work out a limit's amount with all that was granted, as it is counted. Raises NotYet."""
+        return self._granted(limit).applied(self._counted(limit, self.units(limit)))
 
     def units(self, limit: str) -> Fraction:
-        """Work out a limit's amount. Raises NotYet."""
-        return self._expression(limit).evaluate(_Figures(self, limit))
+        """Work out a limit's amount, without what comes on top of it. Raises NotYet."""
+        override = self._override(limit)
+        if override is None:
+            return self.agreement.policy.limits[limit].amount.evaluate(_Figures(self, limit))
+        if isinstance(override, Override):
+            return override.amount.evaluate(_Figures(self, limit))
+        return self._units_of(override, limit)
 
     def total(self, count: str) -> Fraction:
         """Give how many of something the contract has, over all its packages."""
         return sum((held.get(count, Fraction(0)) for held in self.packages), Fraction(0))
 
-    def _expression(self, limit: str) -> Expression:
-        override = self._override(limit)
-        return override.amount if override else self.agreement.policy.limits[limit].amount
+    def _counted(self, limit: str, units: Fraction) -> int:
+        policy = self.agreement.policy
+        return counted(units, policy.meters[policy.limits[limit].meter].decimals)
 
-    def _override(self, limit: str) -> Override | None:
+    def _override(self, limit: str) -> Grant | Override | None:
+        """Give the override in force: the operator's latest beats the contract's own (A27)."""
+        made = latest_override(self._grants(limit))
         tenant = self.agreement.tenant
         override = tenant.override.get(limit)
-        holds = override is not None and override.holds_at(self.moment, tenant.timezone)
-        return override if holds else None
+        if made is not None or override is None:
+            return made
+        return override if override.holds_at(self.moment, tenant.timezone) else None
+
+    def _grants(self, limit: str) -> list[Grant]:
+        return [
+            grant
+            for grant in self.agreement.grants
+            if grant.holds_at(self.moment) and grant.is_for(limit, self.scope)
+        ]
+
+    def _granted(self, limit: str) -> Granted:
+        grants = self._grants(limit) if self.agreement.grants else []
+        if not grants:
+            return NOTHING
+        policy, zone = self.agreement.policy, self.agreement.tenant.timezone
+        decimals = policy.meters[policy.limits[limit].meter].decimals
+        return granted(grants, lambda grant: self._units_of(grant, limit), decimals, zone)
+
+    def _units_of(self, grant: Grant, limit: str) -> Fraction:
+        """Work out a grant's amount: its names stand for what the contract says. Raises NotYet.
+
+        So it may be a part of the very limit that it is for.
+        """
+        policy = self.agreement.policy
+        if grant.expression.names(summed=False) - policy.counts.keys() - policy.limits.keys():
+            raise NotYet  # the policy has changed since: what it means now nobody can say
+        as_agreed = _Moment(self.agreement.as_agreed, self.moment, self.scope)
+        return grant.expression.evaluate(_Figures(as_agreed, limit))
+
+    def _source(self, limit: str, override: Grant | Override | None) -> str:
+        """Say where an amount comes from, and how it was worked out where it is no mere number."""
+        if override is None:
+            expression = self.agreement.policy.limits[limit].amount
+            source = f"policy {self.agreement.tenant.policy}"
+        elif isinstance(override, Override):
+            expression, source = override.amount, override.source()
+        else:
+            expression = override.expression
+            source = text_of(override, self.agreement.tenant.timezone)
+        return source + self._reason(limit, expression)
 
     def _reason(self, limit: str, expression: Expression) -> str:
         """Say how the amount was worked out, where it is more than a number."""
@@ -252,29 +320,3 @@ class _Figures:
     @property
     def _rule(self) -> CohortAverage | None:
         return self.at.agreement.policy.meters[self._meter].average
-
-
-def never_over(agreement: Agreement, limit: str, members: Mapping[str, int]) -> bool:
-    """Say whether no use could take an account over a limit, because it lifts its own average.
-
-    `members` are the cohort's accounts with their shares. With a plain mean, an account that is
-    the only one to use anything has an average of its use divided by all shares.
-    """
-    rule = agreement.policy.meters[agreement.policy.limits[limit].meter].average
-    if rule is None or rule.method != "mean" or agreement.account not in members:
-        return False
-    use = Fraction(MAX_AMOUNT)
-    alone = {name: (use if name == agreement.account else Fraction(0)) for name in members}
-    return not _over(agreement, limit, members, alone)
-
-
-def _over(
-    agreement: Agreement, limit: str, shares: Mapping[str, int], use: Mapping[str, Fraction]
-) -> bool:
-    meter = agreement.policy.limits[limit].meter
-    members = {name: Member(use[name], shares[name]) for name in shares}
-    key = agreement.cohort(meter)
-    history = History({key: Snapshot(key, 0.0, "mean", members)})
-    imagined = Agreement(agreement.account, agreement.tenant, agreement.policy, history)
-    amount = imagined.timeline(limit)[-1].amount
-    return amount is None or use[agreement.account] > amount.value

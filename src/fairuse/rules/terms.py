@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.rules.agreed import Agreement, DatedAmount, History
 from fairuse.rules.meters import parse_source
 from fairuse.rules.tenant import NEVER
+from fairuse.rules.timelines import Parts, amount_at, dated_at, without_top_ups
 from fairuse.rules.units import Unit
 from fairuse.rules.windows import Calendar, Span
 
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from fairuse.rules.amounts import Amount
+    from fairuse.rules.grants import Grant, Grants
     from fairuse.rules.meters import Kind, Measure, Meter
     from fairuse.rules.policy import Breaches, Limit, Over, Policy, Scope, StoreAway, Then
     from fairuse.rules.routes import Route
+    from fairuse.rules.tally import ScopeKey
     from fairuse.rules.tariffs import Tariff
     from fairuse.rules.tenant import Tenant
     from fairuse.rules.windows import BillingDay, Window
@@ -30,7 +34,7 @@ RENEWED_WITHIN = 1 / 15
 
 @dataclass(frozen=True, slots=True)
 class LimitTerms:
-    """One limit as it holds for one account."""
+    """One limit as it holds for one account, or for a part of it: see `within`."""
 
     name: str
     meter: str
@@ -53,6 +57,12 @@ class LimitTerms:
     before_renewal: tuple[DatedAmount, ...] = ()
     store_away: StoreAway = "last-known"
 
+    parts: Parts | None = field(default=None, compare=False)
+
+    def within(self, scope: ScopeKey) -> LimitTerms:
+        """Give the limit as it holds for a part of the account."""
+        return self if self.parts is None or not scope else self.parts.of(scope)
+
     def amount(self, moment: float) -> Amount | None:
         """Give the amount in force at a moment, with its source; None while none is known.
 
@@ -62,19 +72,30 @@ class LimitTerms:
         timeline = self._timeline_of(moment) if self.before_renewal else self.timeline
         if len(timeline) == 1:
             return timeline[0].amount
-        latest = next(dated for dated in reversed(timeline) if dated.starts_at <= moment)
+        return amount_at(timeline, moment, self.span(moment))
+
+    def highest(self, since: float, moment: float) -> Amount | None:
+        """Give the highest amount that was in force at any moment since another (P7, S17)."""
+        turns = [turn for turn in self._turns() if since < turn <= moment]
+        known = [self.amount(each) for each in (since, *turns)]
+        amounts = [amount for amount in known if amount is not None]
+        return max(amounts, key=lambda amount: amount.value, default=None)
+
+    def without_top_ups(self, moment: float) -> int | None:
+        """Give what a calendar window's amount came to but for top-ups and caps, as of a moment."""
         span = self.span(moment)
-        if latest.overridden or span is None:
-            return latest.amount
-        known = [
-            dated.amount
-            for dated in timeline
-            if dated.starts_at <= moment
-            and dated.ends_at > span.start
-            and not dated.overridden
-            and dated.amount is not None
-        ]
-        return max(known, key=lambda amount: amount.value, default=None)
+        return None if span is None else without_top_ups(self._timeline_of(moment), moment, span)
+
+    def closed_at(self, moment: float) -> Grant | None:
+        """Give the measure that keeps out who was not seen before it began, if one is in force.
+
+        In a window that began later nobody was seen before, so there it keeps out nobody.
+        """
+        if self.measure != "users" or len(self.timeline) == 1:
+            return None
+        closed, span = dated_at(self.timeline, moment).granted.closed, self.span(moment)
+        late = closed is not None and span is not None and span.start > closed.starts_at
+        return None if late else closed
 
     def _timeline_of(self, moment: float) -> tuple[DatedAmount, ...]:
         """Give the amounts of a moment: a new average changes no window that has begun (P7).
@@ -90,13 +111,13 @@ class LimitTerms:
     def holds_until(self, moment: float) -> float:
         """Give until when the window and the amount of a moment are sure to be the same."""
         span = self.span(moment)
-        turns = [
-            turn
-            for dated in (*self.timeline, *self.before_renewal)
-            for turn in (dated.starts_at, dated.ends_at)
-            if turn > moment
-        ]
+        turns = [turn for turn in self._turns() if turn > moment]
         return min(turns, default=math.inf) if span is None else min([span.end, *turns])
+
+    def _turns(self) -> list[float]:
+        """Give the moments at which the amount may change."""
+        whole = (*self.timeline, *self.before_renewal)
+        return [turn for dated in whole for turn in (dated.starts_at, dated.ends_at)]
 
     def span(self, moment: float) -> Span | None:
         """Give the calendar window that holds the moment; other windows have none."""
@@ -150,7 +171,13 @@ class Terms:
     )
 
     def __init__(
-        self, name: str, account: str, tenant: Tenant, policy: Policy, history: History
+        self,
+        name: str,
+        account: str,
+        tenant: Tenant,
+        policy: Policy,
+        history: History,
+        grants: Grants = (),
     ) -> None:
         self.tenant = name
         self.account = account
@@ -160,7 +187,7 @@ class Terms:
         self.language = tenant.language
         self.contact = tuple(tenant.contact)
         self.applies_from = tenant.applies_from(policy.applies)
-        self.agreement = Agreement(account, tenant, policy, history)
+        self.agreement = Agreement(account, tenant, policy, history, grants)
         self.limits = tuple(
             _limit_terms(limit_name, limit, self.agreement)
             for limit_name, limit in policy.limits.items()
@@ -179,6 +206,12 @@ class Terms:
                     else:
                         self._events.setdefault(source.event, []).append((meter, releases))
         self._routes.sort(key=lambda known: known[0].breadth)  # the exact ones come first
+
+    @property
+    def version(self) -> str:
+        """Name the policy in force, with its version where it has one (D25): booking@2026-11."""
+        version = self.rules.version
+        return self.policy if version is None else f"{self.policy}@{version.name}"
 
     def limit(self, name: str) -> LimitTerms | None:
         """Give a limit by its name."""
@@ -218,10 +251,18 @@ def _meter_terms(name: str, meter: Meter, limits: tuple[LimitTerms, ...]) -> Met
     )
 
 
-def _limit_terms(name: str, limit: Limit, agreement: Agreement) -> LimitTerms:
+def price_list(name: str, agreement: Agreement) -> tuple[Tariff, ...]:
+    """Give the prices of a tariff for an account: its own, or those of the policy (D17)."""
+    tenant, policy = agreement.tenant, agreement.policy
+    return tuple(tenant.tariffs.get(name) or policy.tariffs.get(name) or ())
+
+
+def _limit_terms(name: str, limit: Limit, agreement: Agreement, scope: ScopeKey = ()) -> LimitTerms:
     policy, tenant = agreement.policy, agreement.tenant
+    pairs = frozenset(pair for grant in agreement.grants for pair in grant.scope)
+    parts = Parts(pairs, partial(_limit_terms, name, limit, agreement)) if pairs else None
     meter = policy.meters[limit.meter]
-    tariffs = tenant.tariffs.get(limit.tariff, []) if limit.tariff else []
+    tariffs = price_list(limit.tariff, agreement) if limit.tariff else ()
     snapshot = agreement.snapshot(limit.meter)
     before = agreement.before_renewal(limit.meter) if snapshot is not None else None
     return LimitTerms(
@@ -239,10 +280,11 @@ def _limit_terms(name: str, limit: Limit, agreement: Agreement) -> LimitTerms:
         store_away=limit.store_away,
         then=limit.then,
         case_after=limit.case_after,
-        tariffs=tuple(tariffs),
+        tariffs=tariffs,
         zone=tenant.timezone,
         billing=tenant.billing,
-        timeline=agreement.timeline(name),
+        timeline=agreement.timeline(name, scope),
         renewed_at=snapshot.taken_at if snapshot else -NEVER,
-        before_renewal=before.timeline(name) if before is not None else (),
+        before_renewal=before.timeline(name, scope) if before is not None else (),
+        parts=None if scope else parts,
     )

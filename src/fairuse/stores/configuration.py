@@ -1,7 +1,7 @@
 """The configuration folder: read whole, checked whole, and each file on its last good version.
 
     gateway.toml        the gateway's own settings
-    policies/*.toml     one fair-use policy a file
+    policies/*.toml     one fair-use policy a file; NAME.next.toml is its next version, announced
     tenants/*.toml      one customer a file
 
 A file that is broken at a reload changes nothing for anybody: what it said last stays in force,
@@ -19,17 +19,24 @@ from fairuse.base.errors import ConfigurationError, Finding
 from fairuse.base.hop.trust import tls_context
 from fairuse.rules.agreed import Agreement, History
 from fairuse.rules.config import Config, Contract, accounts_of
+from fairuse.rules.contacts import contact_problems
 from fairuse.rules.nearest import suggestion
+from fairuse.rules.notice import Letterhead
 from fairuse.rules.policy import Policy
 from fairuse.rules.problems import cohorts_of, policy_problems, tenant_problems, warnings
 from fairuse.rules.settings import Settings
 from fairuse.rules.tenant import Tenant
+from fairuse.rules.versions import announced, version_problems
 from fairuse.stores.files import read_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
     from ssl import SSLContext
+
+    from fairuse.rules.choices import Portal
+    from fairuse.rules.grants import Grants
+    from fairuse.rules.versions import Version
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -45,11 +52,13 @@ class Configuration:
         self._tenants: dict[str, Tenant] = {}
         self._contracts: dict[str, Contract] = {}
         self._history = History()
+        self._grants: dict[str, Grants] = {}
         self._tls: SSLContext | None = None
         self._tls_files: tuple[Path, ...] = ()
         self._tls_read_as: object = None
         self._changing = threading.Lock()
         self._current: Config | None = None
+        self.portal: Portal | None = None
         self._read_as: frozenset[tuple[object, ...]] = frozenset()
 
     @property
@@ -58,6 +67,16 @@ class Configuration:
         if self._current is None:
             raise ConfigurationError(self.findings)
         return self._current
+
+    @property
+    def letterhead(self) -> Letterhead:
+        """Give what every notice says besides what it is about."""
+        return Letterhead(self.current.settings.contact, self.portal)
+
+    @property
+    def announced(self) -> dict[str, Version]:
+        """Give the next version of each policy that has one (D26)."""
+        return announced(self._policies)
 
     def load(self) -> Config:
         """Read the folder for the first time.
@@ -97,13 +116,22 @@ class Configuration:
         if settings is not None and self._trusts(settings):
             self._settings = settings
         identity = self._settings.identity if self._settings else None
+        channels = self._settings.notices.channels if self._settings else {}
         self._policies = self._read_all(
             "policies", Policy, self._policies, lambda policy: policy_problems(policy, identity)
         )
+        for name, key, message in version_problems(self._policies):
+            self.findings.append(Finding(f"policies/{name}.toml", key, message))
         named = {path.stem: self._policies.get(path.stem) for path in self._files("policies")}
         self._take_tenants(
             self._read_all(
-                "tenants", Tenant, self._tenants, lambda tenant: tenant_problems(tenant, named)
+                "tenants",
+                Tenant,
+                self._tenants,
+                lambda tenant: [
+                    *tenant_problems(tenant, named),
+                    *contact_problems(tenant, channels),
+                ],
             )
         )
         self._assemble()
@@ -139,6 +167,17 @@ class Configuration:
             self._history = history
             self._assemble()
 
+    def grant(self, changed: Mapping[str, Grants]) -> None:
+        """Put other grants in force for some accounts, from the next request on; () for none.
+
+        The terms of all other accounts stay as they are. A reload may go on in another thread.
+        """
+        with self._changing:
+            grants = {**self._grants, **changed}
+            self._grants = {account: held for account, held in grants.items() if held}
+            if self._current is not None:
+                self._current = self._current.granted(changed)
+
     def warnings(self) -> list[Finding]:
         """Give what is not wrong but deserves a second look."""
         agreements = [
@@ -164,7 +203,12 @@ class Configuration:
     def _assemble(self) -> None:
         if self._settings is not None:
             self._current = Config.assemble(
-                self._settings, self._contracts, self._history, self._current, self._tls
+                self._settings,
+                self._contracts,
+                self._history,
+                self._current,
+                self._tls,
+                self._grants,
             )
 
     def signature(self) -> frozenset[tuple[object, ...]]:

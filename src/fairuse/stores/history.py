@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Double, cast, func, insert, select, update
+from sqlalchemy import Double, and_, cast, exists, func, insert, select, update
 
 from fairuse.rules.cohorts import CohortKey, Member, Snapshot
 from fairuse.stores import schema
@@ -14,7 +14,7 @@ from fairuse.stores.rows import BreachRow, parse_scope, scope_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Select
+    from sqlalchemy import Exists, Select
 
     from fairuse.rules.windows import Span
     from fairuse.stores.ledger import Ledger
@@ -43,10 +43,11 @@ async def first_usage(ledger: Ledger, meter: str) -> dict[str, int]:
 
 
 async def hourly_usage(
-    ledger: Ledger, account: str, meter: str, span: Span
+    ledger: Ledger, account: str, meter: str, span: Span, location: str | None = None
 ) -> list[tuple[int, int]]:
-    """Give the hours in which an account used a meter, and how much."""
+    """Give the hours in which an account, or one location of it, used a meter, and how much."""
     table = schema.usage
+    there = () if location is None else (table.c.location == location,)
     query = (
         select(table.c.hour, func.sum(cast(table.c.units, Double)).label("units"))
         .where(
@@ -54,8 +55,10 @@ async def hourly_usage(
             table.c.meter == meter,
             table.c.hour >= span.start,
             table.c.hour < span.end,
+            *there,
         )
         .group_by(table.c.hour)
+        .order_by(table.c.hour)
     )
     return [(row.hour, int(row.units)) for row in await ledger.rows(query)]
 
@@ -122,9 +125,13 @@ async def _snapshots(ledger: Ledger, ids: Select[Any]) -> dict[CohortKey, Snapsh
 
 
 async def breaches_since(ledger: Ledger, moment: float, account: str = "") -> list[BreachRow]:
-    """Give the breaches that began at a moment or later, of one account or all, oldest first."""
+    """Give the breaches that began at a moment or later, of one account or all, oldest first.
+
+    Those of windows that were forgiven are none (D24).
+    """
     table = schema.breaches
-    query = select(table).where(table.c.starts_at >= moment).order_by(table.c.starts_at)
+    query = select(table).where(table.c.starts_at >= moment, ~_forgiven())
+    query = query.order_by(table.c.starts_at)
     if account:
         query = query.where(table.c.account == account)
     return _breaches(await ledger.rows(query))
@@ -138,11 +145,11 @@ async def open_episodes(ledger: Ledger, moment: float) -> list[BreachRow]:
 
 
 async def unjudged(ledger: Ledger, moment: float) -> list[BreachRow]:
-    """Give the breaches whose window is over and of which nothing was made yet."""
+    """Give the breaches whose window is over and of which nothing was made yet, nor forgiven."""
     table = schema.breaches
     query = (
         select(table)
-        .where(table.c.judged.is_(False), table.c.ends_at <= moment)
+        .where(table.c.judged.is_(False), table.c.ends_at <= moment, ~_forgiven())
         .order_by(table.c.starts_at)
     )
     return _breaches(await ledger.rows(query))
@@ -159,6 +166,13 @@ async def note_judged(ledger: Ledger, breach: BreachRow) -> None:
     )
     async with ledger.transaction() as connection:
         await connection.execute(update(table).where(*same).values(judged=True))
+
+
+def _forgiven() -> Exists:
+    """Say of a breach whether its window was forgiven."""
+    table, breaches = schema.forgiven, schema.breaches
+    window = ("account", "rule", "scope", "starts_at")
+    return exists().where(and_(*(table.c[name] == breaches.c[name] for name in window)))
 
 
 def _breaches(rows: Iterable[Any]) -> list[BreachRow]:
