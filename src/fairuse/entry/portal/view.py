@@ -1,0 +1,125 @@
+"""What the pages show of a case, in the words, the numbers and the time of their reader."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from fairuse.base.texts import local_time, money, translate, window_text
+from fairuse.rules.charging import charge_so_far
+from fairuse.rules.choice_texts import STATES, meaning
+from fairuse.rules.choices import TITLES, open_options
+from fairuse.rules.notice import where
+from fairuse.rules.standing import standing
+from fairuse.stores.rows import FOREVER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fairuse.rules.choices import Choice, Portal
+    from fairuse.rules.ladder import Case
+    from fairuse.rules.standing import Standing
+    from fairuse.rules.terms import LimitTerms, Terms
+
+
+class Figures(NamedTuple):
+    """What was used of which amount; `share` is the part of the bar that is filled, in percent."""
+
+    used: str
+    amount: str
+    unit: str
+    window: str
+    share: float
+    standing: Standing
+
+
+class CaseView(NamedTuple):
+    """A case as its customer reads it; "" for what is not known or not to be said."""
+
+    account: str
+    rule: str
+    where: str
+    state: str
+    figures: Figures | None
+    begins: str
+    ends: str
+    told_at: str
+    told_reading: str
+    answer_by: str
+    so_far: str
+
+
+class OptionView(NamedTuple):
+    """An option: what it is called, what it means, and the page that chooses it."""
+
+    title: str
+    meaning: str
+    page: str
+
+
+class Reading(NamedTuple):
+    """Whose contract it is, when they read, and in which language."""
+
+    terms: Terms
+    moment: float
+    language: str
+
+    def at(self, seconds: float | None) -> str:
+        """Write a moment in the tenant's zone."""
+        if seconds is None or seconds >= FOREVER:
+            return ""
+        return local_time(seconds, self.terms.zone, self.language)
+
+
+def case_view(case: Case, reading: Reading) -> CaseView:
+    """Give a case as its customer reads it."""
+    language = reading.language
+    limit = reading.terms.limit(case.rule)
+    told = case.notified_reading
+    return CaseView(
+        account=case.account,
+        rule=case.rule,
+        where=where(dict(case.scope), language),
+        state=translate(language, STATES[case.state]),
+        figures=None if limit is None else figures(limit, case.latest, case.amount, language),
+        begins=reading.at(case.starts_at),
+        ends=reading.at(case.ends_at),
+        told_at=reading.at(case.notified_at),
+        told_reading="" if limit is None or told is None else limit.unit.number(told, language),
+        answer_by=reading.at(case.answer_by),
+        so_far="" if limit is None else _so_far(case, limit, reading),
+    )
+
+
+def figures(limit: LimitTerms, used: int, amount: int, language: str) -> Figures:
+    """Give what was used of an amount, both as they are counted."""
+    return Figures(
+        used=limit.unit.number(used, language),
+        amount=limit.unit.number(amount, language),
+        unit=limit.unit.names(amount, language),
+        window=window_text(limit.window_text, language),
+        share=round(min(100.0, 100 * used / amount), 1) if amount else 100.0,
+        standing=standing(used, amount),
+    )
+
+
+def option_views(
+    case: Case, made: Sequence[Choice], portal: Portal | None, reading: Reading
+) -> list[OptionView]:
+    """Give what can be chosen now; without a portal there are no pages to choose on."""
+    terms, language = reading.terms, reading.language
+    return [
+        OptionView(
+            translate(language, TITLES[option]),
+            meaning(option, case, terms, made, reading.moment, language),
+            portal.token(case, option) if portal is not None else "",
+        )
+        for option in open_options(case, terms.rules.ladder, made, reading.moment)
+    ]
+
+
+def _so_far(case: Case, limit: LimitTerms, reading: Reading) -> str:
+    """Give what would be charged if the window ended now; "" for nothing, and once it is over."""
+    if case.state == "closed":
+        return ""
+    charge = charge_so_far(case, limit, reading.terms, case.latest, reading.moment)
+    return "" if charge is None else money(charge.amount, charge.currency, reading.language)
