@@ -20,6 +20,7 @@ from fairuse.stores.rows import FOREVER
 if TYPE_CHECKING:
     from fairuse.base.clock import Clock
     from fairuse.base.instant import Instant
+    from fairuse.rules.notice import Letterhead
     from fairuse.rules.terms import Terms
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.breaches import Breaches
@@ -59,6 +60,8 @@ class Followups:
         self._blocks = blocks
         self._journal = journal
         self._queue: asyncio.Queue[_Followup] = asyncio.Queue()
+        self.written: asyncio.Event | None = None
+        """Set as soon as there may be something to deliver."""
 
     @property
     def waiting(self) -> int:
@@ -90,6 +93,8 @@ class Followups:
             while not await self._told(followup, ledger):  # noqa: ASYNC110  a retry, not a wait
                 await asyncio.sleep(RETRY_SECONDS)
             self._queue.task_done()
+            if self.written is not None:
+                self.written.set()
 
     async def catch_up(self, ledger: Ledger) -> None:
         """Find what a crash kept from being told. Raises LedgerError.
@@ -117,12 +122,12 @@ class Followups:
         terms = config.accounts.get(followup.account)
         if terms is None:
             return True
-        at, contact = self._clock.now(), config.settings.contact
+        at, head = self._clock.now(), self._configuration.letterhead
         try:
             if isinstance(followup.event, Block):
-                await notify_blocked(followup.event, followup.account, terms, contact, ledger, at)
+                await notify_blocked(followup.event, followup.account, terms, head, ledger, at)
             else:
-                await self._escalated(followup.event, terms, contact, ledger)
+                await self._escalated(followup.event, terms, head, ledger)
         except LedgerError as error:
             log.error("notice.not_written", account=followup.account, reason=str(error))
             return False
@@ -131,13 +136,13 @@ class Followups:
         return True
 
     async def _escalated(
-        self, breach: BreachRow, terms: Terms, contact: str, ledger: Ledger
+        self, breach: BreachRow, terms: Terms, head: Letterhead, ledger: Ledger
     ) -> None:
         """Open the cases that a breach leads to, by itself and with those before it."""
         at = self._clock.now()
         case = escalate(breach, terms, at)
         if case is not None:
-            await notify_over(case, breach, terms, contact, ledger)
+            await notify_over(case, breach, terms, head, ledger)
         needed = terms.rules.case_after
         if needed is not None:
             if not await self._journal.flush(ledger, at):
@@ -146,4 +151,4 @@ class Followups:
             breaches = await breaches_since(ledger, since, breach.account)
             repeated = escalate_repeated(breaches, terms, at)
             if repeated is not None:
-                await notify_repeated(repeated, needed, terms, contact, ledger)
+                await notify_repeated(repeated, needed, terms, head, ledger)

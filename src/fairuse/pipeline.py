@@ -7,31 +7,38 @@ admit -> identify -> meter -> decide -> forward -> settle      inline
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from fairuse.base import metrics
 from fairuse.base.errors import UpstreamError
 from fairuse.base.keys import new_request_id
-from fairuse.base.log import RequestLine, cut, logger
-from fairuse.base.texts import preferred
+from fairuse.base.log import logger
 from fairuse.base.wire import json_bytes
 from fairuse.rules.exchange import Exchange
-from fairuse.rules.refusal import EVENTS_PATH, Reader, Refusal
+from fairuse.rules.reader import reader_of
+from fairuse.rules.refusal import EVENTS_PATH, Refusal
 from fairuse.stages.admit import admit
 from fairuse.stages.answer import Answer
-from fairuse.stages.decide import block_repeated, decide, limit_headers, refusal_of
+from fairuse.stages.decide import (
+    block_repeated,
+    decide,
+    limit_headers,
+    over_by_now,
+    refusal_of,
+)
 from fairuse.stages.identify import blocked_here, identify, identify_sender
 from fairuse.stages.meter import Plan, Plans, meter, read_ahead
+from fairuse.stages.observe import counted, line
+from fairuse.stages.restrict import restricted
 from fairuse.stages.settle import lasts, settle, settle_so_far
+from fairuse.stores.forces import Forces
 from fairuse.stores.protocol import Exceeded, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from starlette.types import Message, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
     from fairuse.base.clock import Clock
     from fairuse.base.log import AccessLog
@@ -48,9 +55,10 @@ if TYPE_CHECKING:
 
 HEALTH_PATH = "/fairuse/health"
 READY_PATH = "/fairuse/ready"
-POLICY_VIOLATION = 1008
-"""The WebSocket close code (RFC 6455 section 7.4.1); before the handshake it becomes a 403."""
-SWITCHING_PROTOCOLS = 101
+OUR_PATHS = "/fairuse/"
+
+Cut = Callable[[Refusal], None]
+"""Ends a WebSocket that is open."""
 
 log = logger(__name__)
 
@@ -58,8 +66,32 @@ log = logger(__name__)
 class Page(Protocol):
     """One of the gateway's own pages: read by an account, never metered."""
 
-    async def __call__(self, subject: Subject, answer: Answer) -> None:
-        """Answer a request."""
+    async def __call__(
+        self, exchange: Exchange, subject: Subject, receive: Receive, answer: Answer, /
+    ) -> Refusal | None:
+        """Answer a request, or give the refusal."""
+        ...
+
+
+class OpenPage(Protocol):
+    """A page that needs no key, because its address is one."""
+
+    async def __call__(
+        self, exchange: Exchange, config: Config, receive: Receive, answer: Answer
+    ) -> Refusal | None:
+        """Answer a request, or give the refusal."""
+        ...
+
+
+class Pages(Protocol):
+    """Finds the page of a path; None for a path that is not ours."""
+
+    def of_account(self, path: str) -> Page | None:
+        """Give the page that an account reads."""
+        ...
+
+    def open_to_all(self, path: str) -> OpenPage | None:
+        """Give the page that anybody may open."""
         ...
 
 
@@ -101,10 +133,12 @@ class Pipeline:
     forward: Forward
     access_log: AccessLog
     vitals: Vitals
-    pages: Mapping[str, Page] = field(default_factory=dict)
+    pages: Pages
     events: Events | None = None
     plans: Plans = field(default_factory=Plans)
+    forces: Forces = field(default_factory=Forces)
     lasting: dict[Exchange, tuple[Subject, Receipt]] = field(default_factory=dict)
+    cuts: dict[Exchange, Cut] = field(default_factory=dict)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request along the way, and note how it went."""
@@ -115,8 +149,8 @@ class Pipeline:
             refusal = await self._way(exchange, config, receive, answer)
             metrics.requests("served" if refusal is None else refusal.kind).inc()
             if refusal is not None:
-                await self._kept()
-                await answer.refuse(refusal, _reader(exchange, config), receive)
+                await self.kept()
+                await answer.refuse(refusal, reader_of(exchange, config), receive)
         except UpstreamError as error:
             exchange.fault = error.kind
             metrics.requests(error.kind).inc()
@@ -125,19 +159,20 @@ class Pipeline:
             # server aborts it when the response stays incomplete.
             if not answer.started:
                 refusal = Refusal(error.kind, "upstream")
-                await answer.refuse(refusal, _reader(exchange, config), receive)
+                await answer.refuse(refusal, reader_of(exchange, config), receive)
         finally:
-            self._log(exchange)
+            self.note(exchange)
 
-    async def _kept(self) -> None:
+    async def kept(self) -> None:
         """Have a block written before anybody is told of it: it is to hold after a crash (P6)."""
         if self.journal.blocks_waiting:
             await self.journal.committed()
 
-    def _log(self, exchange: Exchange) -> None:
+    def note(self, exchange: Exchange) -> None:
+        """Have it logged how an exchange went, where anybody reads it."""
         if self.access_log.wanted:
             seconds = self.clock.now().monotonic - exchange.began
-            self.access_log.record(_line(exchange, seconds))
+            self.access_log.record(line(exchange, seconds))
 
     async def _way(
         self, exchange: Exchange, config: Config, receive: Receive, answer: Answer
@@ -154,13 +189,15 @@ class Pipeline:
             if isinstance(sender, Refusal):
                 return sender
             return await self.events(exchange, sender, config, receive, answer)
+        ours = exchange.path.startswith(OUR_PATHS)
+        if ours and (open_page := self.pages.open_to_all(exchange.path)):
+            return await open_page(exchange, config, receive, answer)
         subject = identify(exchange, config, self.unknown_callers)
         if isinstance(subject, Refusal):
             return subject
-        if page := self.pages.get(exchange.path):
-            await self._kept()
-            await page(subject, answer)
-            return None
+        if ours and (page := self.pages.of_account(exchange.path)):
+            await self.kept()
+            return await page(exchange, subject, receive, answer)
         return await self._metered_way(exchange, subject, config, receive, answer)
 
     async def _metered_way(
@@ -174,6 +211,8 @@ class Pipeline:
         """Go on with an account's request."""
         if refusal := blocked_here(exchange, subject, config, self.blocks):
             return refusal
+        if refusal := restricted(exchange, subject, self.forces, exchange.at.wall):
+            return refusal
         plan = self.plans.of(exchange, subject)
         if plan.reads:
             read = await read_ahead(exchange, subject, receive)
@@ -181,94 +220,20 @@ class Pipeline:
                 return read
             receive = read
             exchange.at = self.clock.now()  # reading it may have taken long
-        receipt, answer.limits = await self._whether(exchange, subject, plan, config)
+        receipt, answer.limits = await self.whether(exchange, subject, plan, config)
         if isinstance(receipt, Refusal):
             return receipt
-        answer.before_end = partial(self._settle, exchange, subject, receipt)
+        answer.before_end = partial(self.settle, exchange, subject, receipt)
         try:
             if self.journal.strict and receipt.claims:
                 await self.journal.committed()
-            await self.forward(exchange, config, _counted(exchange, receive), answer)
+            await self.forward(exchange, config, counted(exchange, receive), answer)
         finally:
             answer.before_end()
             answer.before_end = None
         return None
 
-    async def handle_websocket(
-        self, scope: Scope, receive: Receive, send: Send, relay: Forward | None = None
-    ) -> None:
-        """Take a WebSocket along the same way: what it counts is settled when it closes.
-
-        `relay` answers it where it is not what answers requests.
-        """
-        exchange = Exchange(scope, self.clock.now(), new_request_id())
-        config = self.configuration.current
-        forward = relay or self.forward
-        try:
-            refusal = await self._websocket_way(exchange, config, receive, send, forward)
-            metrics.requests("served" if refusal is None else refusal.kind).inc()
-            if refusal is not None:
-                await self._kept()
-                await self._refuse_handshake(refusal, exchange, config, receive, send)
-        except UpstreamError as error:
-            exchange.fault = error.kind
-            metrics.requests(error.kind).inc()
-            log.warning("upstream.failed", request_id=exchange.request_id, reason=str(error))
-            if exchange.status != SWITCHING_PROTOCOLS:
-                refusal = Refusal(error.kind, "upstream")
-                await self._refuse_handshake(refusal, exchange, config, receive, send)
-        finally:
-            self._log(exchange)
-
-    async def _refuse_handshake(
-        self, refusal: Refusal, exchange: Exchange, config: Config, receive: Receive, send: Send
-    ) -> None:
-        """Refuse as a request is refused, where the server in front can; it sends 403 otherwise."""
-        exchange.status, exchange.rule = refusal.status, refusal.rule
-        if "websocket.http.response" not in exchange.scope.get("extensions", {}):
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
-            return
-
-        async def send_rejection(message: Message) -> None:
-            await send({**message, "type": f"websocket.{message['type']}"})
-
-        answer = Answer(exchange, send_rejection, dated=self.forward.dates_answers)
-        await answer.refuse(refusal, _reader(exchange, config), receive)
-
-    async def _websocket_way(
-        self, exchange: Exchange, config: Config, receive: Receive, send: Send, forward: Forward
-    ) -> Refusal | None:
-        if refusal := admit(exchange, config, self.blocks):
-            return refusal
-        subject = identify(exchange, config, self.unknown_callers)
-        if isinstance(subject, Refusal):
-            return subject
-        if refusal := blocked_here(exchange, subject, config, self.blocks):
-            return refusal
-        plan = self.plans.of(exchange, subject)
-        receipt, _ = await self._whether(exchange, subject, plan, config)
-        if isinstance(receipt, Refusal):
-            return receipt
-
-        async def send_counted(message: Message) -> None:
-            if message["type"] == "websocket.accept":
-                exchange.status = SWITCHING_PROTOCOLS
-            elif message["type"] == "websocket.http.response.start":
-                exchange.status = message["status"]
-            exchange.sent_bytes += _size(message)
-            if message["type"] in _OVER and not message.get("more_body", False):
-                self._settle(exchange, subject, receipt)  # who is told so may ask again at once
-            await send(message)
-
-        try:
-            if self.journal.strict and receipt.claims:
-                await self.journal.committed()
-            await forward(exchange, config, _counted(exchange, receive), send_counted)
-        finally:
-            self._settle(exchange, subject, receipt)
-        return None
-
-    async def _whether(
+    async def whether(
         self, exchange: Exchange, subject: Subject, plan: Plan, config: Config
     ) -> tuple[Receipt | Refusal, Headers]:
         """Meter and decide; with the verdict comes what to tell of the limits."""
@@ -294,9 +259,10 @@ class Pipeline:
         block = block_repeated(decision, exchange, subject, config, self.blocks, self.refusals)
         if block is not None:
             self.followups.blocked(subject.account, block)
-        self.followups.refused(subject.account, decision, subject.terms, exchange.at)
+        if decision.claim.closed is None:  # a measure refused, and no amount was gone over
+            self.followups.refused(subject.account, decision, subject.terms, exchange.at)
 
-    def _settle(self, exchange: Exchange, subject: Subject, receipt: Receipt) -> None:
+    def settle(self, exchange: Exchange, subject: Subject, receipt: Receipt) -> None:
         """Settle, once."""
         if not receipt.open:
             return
@@ -304,63 +270,26 @@ class Pipeline:
         settle(exchange, subject, receipt, self.counters, self.journal, self.clock.now())
 
     def settle_lasting(self) -> None:
-        """Count what long requests have come to so far; nobody has to wait for their end."""
+        """Count what long requests have come to so far; nobody has to wait for their end.
+
+        A WebSocket that went over a hard limit is cut: it could go on for ever.
+        """
         at = self.clock.now()
         for exchange, (subject, receipt) in self.lasting.items():
             settle_so_far(exchange, subject, receipt, self.counters, self.journal, at)
+            if (cut := self.cuts.get(exchange)) and (refusal := over_by_now(receipt, at)):
+                cut(refusal)
+        self.cut_restricted()
+
+    def cut_restricted(self) -> None:
+        """Cut the WebSockets that a measure would keep out by now."""
+        moment = self.clock.now().wall
+        for exchange, cut in [*self.cuts.items()]:
+            subject = exchange.subject
+            if subject and (refusal := restricted(exchange, subject, self.forces, moment)):
+                cut(refusal)
 
 
-_OVER = frozenset({"websocket.close", "websocket.http.response.body"})
-"""What a WebSocket's client is told last."""
 _JSON = (b"content-type", b"application/json")
 _DEGRADED = (b"fairuse-degraded", b"counters")
 """Says that the limits were decided without the store that knows what other nodes counted."""
-
-
-def _counted(exchange: Exchange, receive: Receive) -> Receive:
-    """Count the bytes of the body as they come in."""
-    if not exchange.counts_bytes:
-        return receive
-
-    async def receive_counted() -> Message:
-        message = await receive()
-        exchange.received_bytes += _size(message)
-        return message
-
-    return receive_counted
-
-
-def _size(message: Message) -> int:
-    body = message.get("body") or message.get("bytes")
-    return len(body) if body else len((message.get("text") or "").encode())
-
-
-def _reader(exchange: Exchange, config: Config) -> Reader:
-    """Find out who reads a refusal: the caller's language comes first, then the tenant's."""
-    terms = exchange.subject.terms if exchange.subject else None
-    wanted = (exchange.header(b"accept-language") or b"").decode("latin-1")
-    return Reader(
-        language=preferred(wanted, terms.language if terms else "en"),
-        zone=terms.zone if terms else UTC,
-        contact=config.settings.contact,
-        request_id=exchange.request_id,
-    )
-
-
-def _line(exchange: Exchange, seconds: float) -> RequestLine:
-    """Take what is logged of an exchange, so that the rest of it can go."""
-    subject = exchange.subject
-    return RequestLine(
-        time=exchange.at.wall,
-        request_id=exchange.request_id,
-        method=cut(exchange.method),
-        path=cut(exchange.scope["path"]),
-        status=exchange.status,
-        address=exchange.address.text if exchange.address else None,
-        account=subject.account if subject else None,
-        location=(subject.location or None) if subject else None,
-        rule=exchange.rule,
-        fault=exchange.fault,
-        sent_bytes=exchange.sent_bytes,
-        seconds=seconds,
-    )

@@ -28,6 +28,10 @@ MAX_WAITING_LINES = 100_000
 """About 100 MB; beyond it lines are dropped and counted rather than the gateway growing."""
 MAX_FIELD = 512
 
+_CHATTY = (
+    *("aiosqlite", "alembic", "apprise", "asyncio", "httpcore", "httpx", "oauthlib"),
+    *("requests_oauthlib", "urllib3", "watchfiles"),
+)
 
 _SHARED: list[Processor] = [
     structlog.stdlib.add_log_level,
@@ -47,7 +51,7 @@ def configure(level: str = "info") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    for chatty in ("httpcore", "httpx", "aiosqlite", "alembic", "watchfiles", "asyncio"):
+    for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

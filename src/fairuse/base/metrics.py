@@ -37,8 +37,23 @@ TURNED_AWAY = Counter(
     "fairuse_tallies_turned_away", "Counts that were not remembered, because there was no room."
 )
 
+_DELIVERIES = Counter(
+    "fairuse_deliveries", "Attempts to deliver a notice, by what became of them.", ["outcome"]
+)
+NOTICES_OVERDUE = Gauge(
+    "fairuse_notices_overdue",
+    "Notices that should have been delivered by now and are not.",
+    multiprocess_mode="livemax",
+)
+
 
 @lru_cache(maxsize=64)
 def requests(outcome: str) -> Counter:
     """Give the counter of an outcome: "served", or a kind of refusal."""
     return _REQUESTS.labels(outcome)
+
+
+@lru_cache(maxsize=8)
+def deliveries(outcome: str) -> Counter:
+    """Give the counter of an outcome: "delivered", "failed" or "dead"."""
+    return _DELIVERIES.labels(outcome)

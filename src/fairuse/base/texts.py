@@ -20,7 +20,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations, Translations
 
-from fairuse.base.spans import SECONDS
+from fairuse.base.spans import SECONDS, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,6 +100,14 @@ def local_time(moment: float, zone: tzinfo, language: str) -> str:
 def iso_time(moment: float, zone: tzinfo) -> str:
     """Write a moment in RFC 3339, in local time with its offset, to the second."""
     return datetime.fromtimestamp(moment, zone).isoformat(timespec="seconds")
+
+
+def span_text(seconds: int, language: str) -> str:
+    """Write a span of time in the largest unit that fits: 14 days."""
+    units: tuple[Unit, ...] = ("day", "hour", "minute", "second")
+    unit = next(unit for unit in units if seconds % SECONDS[unit] == 0)
+    span = timedelta(seconds=seconds)
+    return format_timedelta(span, granularity=unit, threshold=math.inf, locale=language)
 
 
 def window_text(window: str, language: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,10 +18,11 @@ from fairuse.base.errors import (
     DemoError,
     FairUseError,
     Finding,
-    LedgerError,
-    StoreError,
 )
 from fairuse.entry import demo as demonstration
+from fairuse.entry.account_commands import commands as account_commands
+from fairuse.entry.calls import fail, known, loaded, print_findings, run
+from fairuse.entry.case_commands import commands as case_commands
 from fairuse.entry.explain import Request, explain_account, explain_request
 from fairuse.entry.options import (
     ConfigFolder,
@@ -32,11 +33,11 @@ from fairuse.entry.options import (
     SchemaOf,
     describe,
 )
+from fairuse.entry.portal.key import key_warnings
 from fairuse.entry.server import address_of, listen
 from fairuse.entry.server import serve as run_server
 from fairuse.entry.tables import show
 from fairuse.rules.amounts import rounded
-from fairuse.rules.nearest import suggestion
 from fairuse.rules.policy import Policy
 from fairuse.rules.render import render as write_policy
 from fairuse.stores.averages import take_all
@@ -44,12 +45,8 @@ from fairuse.stores.configuration import Configuration
 from fairuse.stores.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from fairuse.rules.cohorts import Snapshot
     from fairuse.rules.config import Config
-
-T = TypeVar("T")
 
 ONE_PROCESS = (
     "several workers can't count in memory: the embedded store counts in one process only;"
@@ -61,6 +58,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A fair-use gateway: it enforces a contract's policy and keeps the promises in it.",
 )
+app.add_typer(case_commands)
+app.add_typer(account_commands)
 
 
 def _version(wanted: bool) -> None:
@@ -89,9 +88,9 @@ def serve(
     try:
         settings = Configuration(config).load().settings
     except ConfigurationError as error:
-        _fail(error.findings)
+        fail(error.findings)
     if settings.upstream is None:
-        _fail([Finding("gateway.toml", "upstream", "is missing; the gateway needs one")])
+        fail([Finding("gateway.toml", "upstream", "is missing; the gateway needs one")])
     if workers > 1 and settings.counters.store == "memory":
         typer.echo(ONE_PROCESS, err=True)
         raise typer.Exit(2)
@@ -130,14 +129,14 @@ def check(
         raise typer.Exit
     configuration = Configuration(config)
     findings = configuration.reload()
-    warnings = configuration.warnings()
+    warnings = [*configuration.warnings(), *key_warnings(configuration, os.environ)]
     if output is Output.json:
         typer.echo(json.dumps({"findings": _fields(findings), "warnings": _fields(warnings)}))
     else:
         for warning in warnings:
             typer.echo(f"warning: {warning}", err=True)
         if findings:
-            _print(findings)
+            print_findings(findings)
         else:
             count = configuration.current.tenants
             typer.echo(f"{config} is fine: {count} tenant{'s' if count != 1 else ''}")
@@ -156,7 +155,7 @@ def render(
     if isinstance(found, Policy):
         typer.echo(write_policy(found, language.value), nl=False)
     else:
-        _fail(found)
+        fail(found)
 
 
 @app.command()
@@ -175,11 +174,9 @@ def explain(  # noqa: PLR0913, PLR0917  each is an option of its own
         raise typer.BadParameter("give --account, or --key and --path")
     if parse_ip(address) is None:
         raise typer.BadParameter(f'"{address}" is no address')
-    configuration = _loaded(config)
-    if not (key and path) and account not in configuration.current.accounts:
-        near = suggestion(account, configuration.current.accounts)
-        typer.echo(f'there is no account "{account}"{near}', err=True)
-        raise typer.Exit(1)
+    configuration = loaded(config)
+    if not (key and path):
+        known(configuration, account)
     ledger = configuration.current.settings.ledger.url
     if not Ledger.exists(ledger):
         typer.echo(f"nothing is counted, for there is no ledger yet:\n{ledger}", err=True)
@@ -189,16 +186,16 @@ def explain(  # noqa: PLR0913, PLR0917  each is an option of its own
         if path
         else explain_account(configuration, account, SystemClock())
     )
-    found = _run(work)
+    found = run(work)
     typer.echo(json.dumps(found, ensure_ascii=False)) if output is Output.json else show(found)
 
 
 @app.command()
 def snapshot(config: ConfigFolder = Path("config")) -> None:
     """Take the averages of all cohorts now; a running gateway takes them up within a minute."""
-    current = _loaded(config).current
+    current = loaded(config).current
     meters = {terms.policy: terms.meters for terms in current.accounts.values()}
-    taken = _run(_take_snapshots(current))
+    taken = run(_take_snapshots(current))
     for one in taken:
         cohort = "/".join(part for part in one.cohort if part)
         units = one.average / meters[one.cohort.policy][one.cohort.meter].one
@@ -235,37 +232,8 @@ def demo(
         raise typer.Exit(1) from None
 
 
-def _loaded(config: Path) -> Configuration:
-    configuration = Configuration(config)
-    try:
-        configuration.load()
-    except ConfigurationError as error:
-        _fail(error.findings)
-    return configuration
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run something that needs the ledger."""
-    try:
-        return asyncio.run(work)
-    except (LedgerError, StoreError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-
-
 def _fields(findings: list[Finding]) -> list[dict[str, str]]:
     return [{name: getattr(each, name) for name in Finding.__slots__} for each in findings]
-
-
-def _fail(findings: list[Finding]) -> NoReturn:
-    _print(findings)
-    raise typer.Exit(1)
-
-
-def _print(findings: list[Finding]) -> None:
-    for finding in findings:
-        typer.echo(str(finding), err=True)
-    typer.echo(f"{len(findings)} finding{'s' if len(findings) != 1 else ''}", err=True)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from fairuse.base.errors import LedgerError, StoreError
 from fairuse.base.wire import json_bytes
+from fairuse.entry.bodies import whole_body
 from fairuse.rules.events import UsageEvent, counts_as_of, moved_units
 from fairuse.rules.refusal import Refusal
 from fairuse.stages.meter import event_claims
@@ -36,7 +37,10 @@ MAX_EVENTS = 1_000
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 
-Attribute = Annotated[str, Field(min_length=1, max_length=1_024)]
+# CloudEvents has no control characters in an attribute, and not every ledger could keep them.
+Attribute = Annotated[
+    str, Field(min_length=1, max_length=1_024, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")
+]
 
 
 class CloudEvent(BaseModel):
@@ -85,7 +89,7 @@ class EventsPage:
         if exchange.method != "POST":
             return Refusal("method-not-allowed", "http", "events are sent with POST")
         try:
-            body = await _read(receive)
+            body = await whole_body(receive, MAX_BYTES)
             if body is None:
                 return Refusal("too-large", "http", str(MAX_BYTES))
             given = _given(exchange, body)
@@ -219,17 +223,3 @@ def _attributes(exchange: Exchange) -> dict[str, str]:
         for name, value in exchange.headers
         if name.startswith(b"ce-")
     }
-
-
-async def _read(receive: Receive) -> bytes | None:
-    """Read a body; None where it is too large. Raises ValueError where it breaks off."""
-    body, more = bytearray(), True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ValueError("the body breaks off")
-        body += message.get("body", b"")
-        if len(body) > MAX_BYTES:
-            return None
-        more = message.get("more_body", False)
-    return bytes(body)

@@ -19,9 +19,11 @@ from fairuse.stages.admit import admit
 from fairuse.stages.decide import decide, refusal_of
 from fairuse.stages.identify import blocked_here, identify, identify_sender, subject_of
 from fairuse.stages.meter import Plans, meter
+from fairuse.stages.restrict import restricted
 from fairuse.stores.averages import Averages
 from fairuse.stores.blocks import Blocks
 from fairuse.stores.callers import RecentEvents
+from fairuse.stores.forces import Forces
 from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.memory import MemoryCounters
@@ -57,6 +59,7 @@ class Request:
 class _State(NamedTuple):
     counters: MemoryCounters
     blocks: Blocks
+    forces: Forces
 
 
 async def explain_account(configuration: Configuration, account: str, clock: Clock) -> Json:
@@ -93,6 +96,7 @@ async def explain_request(configuration: Configuration, request: Request, clock:
     if exchange.path == USAGE_PATH:
         return {**_head(terms, at), "outcome": _outcome(None)}
     refusal = blocked_here(exchange, subject, config, state.blocks)
+    refusal = refusal or restricted(exchange, subject, state.forces, at.wall)
     claims = meter(exchange, subject, Plans().of(exchange, subject))
     found: Json = {
         **_head(terms, at),
@@ -132,7 +136,7 @@ def _nobody(_crossing: object) -> None:
 async def _remembered(configuration: Configuration, at: Instant) -> _State:
     """Take up what the ledger has, as a starting gateway would."""
     journal = Journal()
-    state = _State(MemoryCounters(journal, _nobody), Blocks(journal))
+    state = _State(MemoryCounters(journal, _nobody), Blocks(journal), Forces())
     ledger = await Ledger.look_into(configuration.current.settings.ledger.url)
     if ledger is None:
         return state
@@ -142,6 +146,7 @@ async def _remembered(configuration: Configuration, at: Instant) -> _State:
         averages = Averages(ledger)
         if await averages.take_up(configuration.current, at.wall):
             configuration.learn(averages.history)
+        await state.forces.look(ledger, configuration, at.wall)
     finally:
         await ledger.close()
     return state

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairuse.base.errors import FairUseError
+from fairuse.base.wire import whole_cookie
 from fairuse.entry.lifecycle import Service
 from fairuse.stages.forward import ToUpstream
 from fairuse.stages.relay_websocket import RelayWebSocket
+from fairuse.websocket_way import handle_websocket
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -35,6 +37,8 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection."""
+        if scope.get("http_version", "1.1") >= "2":  # the upstream is asked over HTTP/1
+            scope = {**scope, "headers": whole_cookie(scope["headers"])}
         match scope["type"]:
             case "http":
                 pipeline = self.service.pipeline or await self.service.start()
@@ -43,7 +47,7 @@ class Gateway:
                 await self._lifespan(receive, send)
             case "websocket":
                 pipeline = self.service.pipeline or await self.service.start()
-                await pipeline.handle_websocket(scope, receive, send, self.websockets)
+                await handle_websocket(pipeline, scope, receive, send, self.websockets)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

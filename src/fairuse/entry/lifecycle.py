@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -11,14 +12,15 @@ from fairuse.base.clock import SystemClock
 from fairuse.base.errors import StoreError, StoreMisconfigured
 from fairuse.base.log import AccessLog, logger
 from fairuse.entry.events import EventsPage
+from fairuse.entry.fair_process import FairProcess
+from fairuse.entry.portal.key import portal_of
+from fairuse.entry.portal.pages import Pages
 from fairuse.entry.reload import watch
 from fairuse.entry.upkeep import Upkeep
-from fairuse.entry.usage import UsagePage
 from fairuse.entry.vitals import Vitals
 from fairuse.followups import Followups
 from fairuse.pipeline import Pipeline
 from fairuse.rules.blocks import FORGIVEN_AFTER
-from fairuse.rules.refusal import USAGE_PATH
 from fairuse.stores.averages import Averages
 from fairuse.stores.blocks import Blocks
 from fairuse.stores.breaches import Breaches
@@ -71,6 +73,7 @@ class Service:
         self.ledger: Ledger | None = None
         self.journal: Journal | None = None
         self.upkeep: Upkeep | None = None
+        self.process: FairProcess | None = None
 
     async def start(self) -> Pipeline:
         """Start, once; a second call gives the same pipeline.
@@ -96,6 +99,7 @@ class Service:
         for finding in self.configuration.findings:
             log.error("configuration.left_out", finding=str(finding))
         settings = config.settings
+        self.configuration.portal = portal_of(settings, os.environ)
         embedded = settings.counters.store == "memory"
         self.ledger = ledger = await Ledger.open(
             settings.ledger.url, access="alone" if embedded else "shared"
@@ -116,6 +120,8 @@ class Service:
         await _take_up(ledger, journal, blocks, breaches, at.wall)
         await averages.take_up(config, at.wall)
         self.configuration.learn(averages.history)
+        self.process = process = FairProcess(self.clock, self.configuration, counters, ledger)
+        await process.take_up()
         if strict and isinstance(counters, MemoryCounters):
             for account, terms in self.configuration.current.accounts.items():
                 for crossing in gone_over(counters.tallies(account), terms.limits, at):
@@ -124,30 +130,36 @@ class Service:
         access_log.start()
         stack.callback(access_log.close)
         vitals = Vitals(counters, journal)
+        callers = RecentEvents(settings.unknown_callers.remembered)
         pipeline = Pipeline(
             clock=self.clock,
             configuration=self.configuration,
             counters=counters,
             blocks=blocks,
             followups=followups,
-            unknown_callers=RecentEvents(settings.unknown_callers.remembered),
+            unknown_callers=callers,
             refusals=RecentEvents(REMEMBERED_REFUSALS),
             journal=journal,
             forward=self._forward,
-            pages={USAGE_PATH: UsagePage(self.clock, counters, blocks, ledger)},
+            pages=Pages(self.clock, self.configuration, counters, blocks, ledger, callers),
             access_log=access_log,
             vitals=vitals,
+            forces=process.forces,
         )
+        process.forces.tell = pipeline.cut_restricted
         pipeline.events = EventsPage(self.clock, counters, journal, ledger)
         await followups.catch_up(ledger)
         await stack.enter_async_context(_written_at_the_end(journal, ledger, self.clock))
         await stack.enter_async_context(_running(followups.run(ledger)))
         stack.push_async_callback(_all_told, pipeline)
-        self.upkeep = Upkeep(self.clock, pipeline, counters, blocks, averages, ledger)
+        followups.written = process.delivery.written
+        await stack.enter_async_context(_running(process.delivery.run()))
+        await stack.enter_async_context(_running(process.follow()))
+        self.upkeep = Upkeep(self.clock, pipeline, counters, blocks, averages, ledger, process)
         await stack.enter_async_context(_running(_again_and_again(self.upkeep)))
         await stack.enter_async_context(_running(watch(self.configuration)))
         await stack.enter_async_context(_running(vitals.run()))
-        log.info("gateway.started", tenants=config.tenants, ledger=str(ledger.path))
+        log.info("gateway.started", tenants=config.tenants, ledger=ledger.name)
         return pipeline
 
 

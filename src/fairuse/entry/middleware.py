@@ -10,6 +10,7 @@ from fairuse.base.errors import FairUseError
 from fairuse.base.log import logger
 from fairuse.entry.lifecycle import Service
 from fairuse.stages.forward import ToApp
+from fairuse.websocket_way import handle_websocket
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -55,7 +56,7 @@ class FairUse:
                 await _Lifespan(self.service, receive, send).run(self._app, scope)
             case "websocket":
                 pipeline = self.service.pipeline or await self.service.start()
-                await pipeline.handle_websocket(scope, receive, send)
+                await handle_websocket(pipeline, scope, receive, send)
             case _:
                 await self._app(scope, receive, send)
 

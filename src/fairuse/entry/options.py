@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ import typer
 from pydantic.json_schema import GenerateJsonSchema
 
 from fairuse.rules.policy import Policy
+from fairuse.rules.record import OURSELVES
 from fairuse.rules.settings import Settings
 from fairuse.rules.tenant import Tenant
 
@@ -80,4 +82,23 @@ def describe(kind: SchemaOf) -> dict[str, Any]:
     return {"$schema": _FileSchema.schema_dialect, **schema}
 
 
+def _person(name: str) -> str:
+    """Take the name of a person, who is not to pass for the process itself."""
+    if not name.strip() or name.strip().lower() == OURSELVES:
+        raise typer.BadParameter("name the person who decides this")
+    return name.strip()
+
+
+By = Annotated[
+    str,
+    typer.Option(
+        "--by", help="Who decides this.", default_factory=getpass.getuser, callback=_person
+    ),
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept in the record.")]
+CaseNumber = Annotated[int, typer.Argument(help="The case's number, as `fairuse cases` shows it.")]
+Account = Annotated[str, typer.Argument(help="The account.")]
+LimitName = Annotated[str, typer.Argument(help="The limit's name in the policy.")]
+Location = Annotated[str, typer.Option(help="For one location of the account alone.")]
+DAY = ["%Y-%m-%d"]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="human or json")]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LOOK_ANYWAY_MILLISECONDS = 5_000
 """For what changed while nobody watched yet, and for file systems that tell nobody."""
 
-READ_AT_START = ("listen", "server", "counters", "ledger", "log", "metrics", "drain")
+READ_AT_START = ("listen", "server", "counters", "ledger", "log", "metrics", "drain", "portal")
 
 log = logger(__name__)
 

@@ -13,6 +13,7 @@ from fairuse.stages.escalate import judge, looks_back_to
 from fairuse.stages.meter import event_claims
 from fairuse.stages.notify import notify_ageing, notify_repeated
 from fairuse.stages.settle import settle_event
+from fairuse.stores.casebook import all_cases
 from fairuse.stores.history import breaches_since, note_judged, unjudged
 from fairuse.stores.rows import ItemAged
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from fairuse.base.clock import Clock
     from fairuse.base.instant import Instant
+    from fairuse.entry.fair_process import FairProcess
     from fairuse.pipeline import Pipeline
     from fairuse.rules.meters import Ageing
     from fairuse.rules.terms import Terms
@@ -48,6 +50,7 @@ class Upkeep:
         blocks: Blocks,
         averages: Averages,
         ledger: Ledger,
+        process: FairProcess,
     ) -> None:
         self._clock = clock
         self._pipeline = pipeline
@@ -55,6 +58,7 @@ class Upkeep:
         self._blocks = blocks
         self._averages = averages
         self._ledger = ledger
+        self._process = process
         self._learned = averages.history
         self._one_at_a_time = asyncio.Lock()
 
@@ -70,6 +74,7 @@ class Upkeep:
         self._pipeline.settle_lasting()
         try:
             await self._write()
+            await self._process.warnings.run(self._pipeline.journal.moved())
             async with self._ledger.try_alone("upkeep") as alone:
                 if alone:
                     await self._for_everybody(at)
@@ -82,6 +87,7 @@ class Upkeep:
         await self._judge()
         await self._age()
         await self._write()
+        await self._process.move()
         await self._averages.renew(self._pipeline.configuration.current, at.wall)
         await self._ledger.prune(at.wall)
 
@@ -110,10 +116,12 @@ class Upkeep:
             if terms is not None and limit is not None and limit.case_after is not None:
                 since = looks_back_to(limit.case_after, breach.starts_at, terms)
                 breaches = await breaches_since(self._ledger, since, breach.account)
-                case = judge(breach, breaches, terms, at)
+                cases = await all_cases(self._ledger, breach.account, closed=True)
+                closed = [case for case in cases if case.state == "closed"]
+                case = judge(breach, breaches, closed, terms, at)
                 if case is not None:
-                    contact = config.settings.contact
-                    await notify_repeated(case, limit.case_after, terms, contact, self._ledger)
+                    head = self._pipeline.configuration.letterhead
+                    await notify_repeated(case, limit.case_after, terms, head, self._ledger)
             if terms is not None:  # a tenant that is left out is looked at once it is back
                 await note_judged(self._ledger, breach)
 
@@ -142,8 +150,8 @@ class Upkeep:
         for item, terms, rule, counts_at in ageing:
             warned = item.warned or at.wall >= counts_at
             if not warned and at.wall >= warned_at(counts_at, rule, terms.zone):
-                contact = config.settings.contact
-                await notify_ageing(item, counts_at, terms, contact, self._ledger, at)
+                head = self._pipeline.configuration.letterhead
+                await notify_ageing(item, counts_at, terms, head, self._ledger, at)
 
     def _finish(self, known: _Ageing, at: Instant) -> None:
         """Count an item as finished, with everything that is remembered of it."""

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from fairuse.rules.blocks import Block
     from fairuse.rules.cohorts import Snapshot
     from fairuse.rules.exchange import Subject
+    from fairuse.rules.ladder import Case
     from fairuse.rules.terms import LimitTerms, Terms
     from fairuse.stages.answer import Answer
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.protocol import Counters
-    from fairuse.stores.rows import CaseRow, NoticeRow
+    from fairuse.stores.rows import NoticeRow
 
 Json = dict[str, object]
 
@@ -52,7 +53,7 @@ class UsagePage:
             "policy": terms.policy,
             "timezone": terms.zone.key,
             "at": iso_time(at.wall, terms.zone),
-            "limits": await self._limits(subject, at),
+            "limits": await self.limits(subject, at),
             "blocks": [
                 _block(block, terms) for block in self._blocks.of_account(subject.account, at.wall)
             ],
@@ -60,7 +61,7 @@ class UsagePage:
         }
         await answer.whole(200, [(b"content-type", b"application/json")], json_bytes(body))
 
-    async def _limits(self, subject: Subject, at: Instant) -> list[Json] | None:
+    async def limits(self, subject: Subject, at: Instant) -> list[Json] | None:
         """Give what is used of each limit, or None while nobody can be asked."""
         try:
             readings = await self._counters.read(subject.account, at)
@@ -108,7 +109,7 @@ def of_limit(
         ends_at = span.end if span else at.wall
         shown = [Reading(limit.name, limit.window_text, (), 0, 0, at.wall, ends_at)]
     for reading in shown:
-        yield _limit(limit, reading, terms, at)
+        yield _limit(limit.within(reading.scope), reading, terms, at)
 
 
 def _limit(limit: LimitTerms, reading: Reading, terms: Terms, at: Instant) -> Json:
@@ -161,7 +162,7 @@ def _block(block: Block, terms: Terms) -> Json:
     }
 
 
-def _case(case: CaseRow, terms: Terms) -> Json:
+def _case(case: Case, terms: Terms) -> Json:
     return {
         "rule": case.rule,
         "scope": dict(case.scope),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fairuse.base.wire import Header
+    from fairuse.rules.grants import Grant
     from fairuse.rules.tally import ScopeKey
     from fairuse.rules.terms import LimitTerms
     from fairuse.rules.windows import Span
@@ -24,13 +25,14 @@ class Claim:
     told apart. `hard` says that it is refused where it does not fit: what only lowers a level never
     is. `flow` tells units that add up from levels and members, `plain` those of a hard limit.
     `window_seconds` are 0 where there is no window; clients are told of what is `announced`. `one`
-    is how many counted units are a whole one. `counter` is the store's own mark: where it counted a
-    claim like this last.
+    is how many counted units are a whole one. `closed` is a measure that lets nobody in who is not
+    known already. `counter` is the store's own mark: where it counted a claim like this last.
     """
 
     __slots__ = (
         "amount",
         "announced",
+        "closed",
         "cost",
         "counter",
         "flow",
@@ -67,12 +69,17 @@ class Claim:
         self.window_seconds = _window_seconds(limit, span)
         self.announced = limit.hard and self.window_seconds > 0
         self.one: int = 10**limit.unit.decimals
+        self.closed: Grant | None = None
         self.counter: Any = None
+
+    def close(self, measure: Grant) -> None:
+        """Let nobody in who is not known already: that is how a full limit treats members."""
+        self.amount, self.hard, self.closed = 0, True, measure
 
     def but(self, *, cost: int, span: Span | None) -> Claim:
         """Give the same claim for other units and another window."""
         claim = Claim(self.limit, self.scope, self.amount, cost, span, self.member)
-        claim.hard = self.hard
+        claim.hard, claim.closed = self.hard, self.closed
         claim.counter = self.counter
         return claim
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.address import AddressResolver, Networks, parse_network
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from fairuse.rules.agreed import History
+    from fairuse.rules.grants import Grants
     from fairuse.rules.policy import Policy
     from fairuse.rules.settings import Settings, Upstream
     from fairuse.rules.tenant import Tenant
@@ -54,12 +56,18 @@ def accounts_of(name: str, tenant: Tenant) -> list[str]:
 
 
 def _terms(
-    name: str, account: str, contract: Contract, history: History, before: Config | None
+    named: tuple[str, str],
+    contract: Contract,
+    history: History,
+    grants: Grants,
+    before: Config | None,
 ) -> Terms:
+    name, account = named
     known = before.accounts.get(account) if before is not None else None
-    if known is not None and known.tenant == name and known.agreement.is_of(*contract, history):
+    same = known is not None and known.tenant == name
+    if known is not None and same and known.agreement.is_of(*contract, history, grants):
         return known
-    return Terms(name, account, *contract, history)
+    return Terms(name, account, *contract, history, grants)
 
 
 def _target(upstream: Upstream, tls: SSLContext | None) -> Target:
@@ -92,11 +100,12 @@ class Config:
         history: History,
         before: Config | None = None,
         tls: SSLContext | None = None,
+        grants: Mapping[str, Grants] = MappingProxyType({}),
     ) -> Config:
         """Put the parts together; terms that did not change since before are taken over."""
         addresses, identity = settings.addresses, settings.identity
         accounts = {
-            account: _terms(name, account, contract, history, before)
+            account: _terms((name, account), contract, history, grants.get(account, ()), before)
             for name, contract in contracts.items()
             for account in accounts_of(name, contract.tenant)
         }
@@ -124,6 +133,23 @@ class Config:
             else None,
             upstream=_target(settings.upstream, tls) if settings.upstream else None,
         )
+
+    def granted(self, changed: Mapping[str, Grants]) -> Config:
+        """Give the same with other grants for some accounts; all else is taken over."""
+        accounts, keys = {}, {}
+        for account, grants in changed.items():
+            known = self.accounts.get(account)
+            if known is None or known.agreement.grants == grants:
+                continue
+            of = known.agreement
+            terms = Terms(known.tenant, account, of.tenant, of.policy, of.history, grants)
+            accounts[account] = terms
+            for key, holder in of.tenant.keys.items():
+                if holder == account:
+                    keys[key[:INDEXED]] = KeyHolder(key, account, terms)
+        if not accounts:
+            return self
+        return replace(self, accounts={**self.accounts, **accounts}, keys={**self.keys, **keys})
 
     def holder_of(self, fingerprint: str) -> KeyHolder | None:
         """Find whom a key belongs to, by a part of its fingerprint.

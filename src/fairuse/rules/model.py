@@ -16,6 +16,9 @@ from fairuse.rules.nearest import suggestion
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _CONTACT = re.compile(r"mailto:[^@\s]+@[^@\s]+|tel:\+?[0-9\- ]+|https://\S+")
+_THROUGH_CHANNEL = re.compile(r"([a-z0-9][a-z0-9-]{0,63}):(?!//)\S*")
+SCHEMES = frozenset({"mailto", "tel", "https", "http"})
+"""What a contact may begin with by itself, or must not; anything else is the name of a channel."""
 
 
 def written(example: str, *, or_number: bool = False) -> WithJsonSchema:
@@ -71,6 +74,22 @@ def _contact(text: str) -> str:
     return text
 
 
+def channel_of(contact: str) -> str | None:
+    """Give the channel of the settings that a contact names: `sms` of `sms:+31612345678`."""
+    found = _THROUGH_CHANNEL.fullmatch(contact)
+    return found[1] if found and found[1] not in SCHEMES else None
+
+
+def _reach(text: str) -> str:
+    return text if channel_of(text) else _contact(text)
+
+
+def _channel_name(text: str) -> str:
+    if text in SCHEMES:
+        raise ValueError(f'"{text}" is a contact of its own; give the channel another name')
+    return _name(text)
+
+
 def _origin(text: str) -> str:
     if any(letter.isspace() for letter in text):
         raise ValueError(f'"{text}" is no origin; it may hold no spaces')
@@ -112,6 +131,9 @@ HeaderName = Annotated[str, AfterValidator(_header)]
 KeyHash = Annotated[str, AfterValidator(_key_hash)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 Contact = Annotated[str, AfterValidator(_contact)]
+Reach = Annotated[str, AfterValidator(_reach)]
+"""A contact, or one through a channel of the settings: `sms:+31612345678`."""
+ChannelName = Annotated[str, AfterValidator(_channel_name)]
 Origins = Annotated[
     tuple[str, ...],
     BeforeValidator(_origins),

@@ -6,11 +6,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.texts import local_time, money, number, translate, window_text
+from fairuse.rules.prices import price_text
 from fairuse.rules.tariffs import tariff_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fairuse.rules.charges import Charge
+    from fairuse.rules.choices import Portal
+    from fairuse.rules.measures import Measure
+    from fairuse.rules.rating import Line
     from fairuse.rules.terms import LimitTerms, Terms
 
 
@@ -19,6 +24,13 @@ class Notice(NamedTuple):
 
     subject: str
     body: str
+
+
+class Letterhead(NamedTuple):
+    """What every notice says besides what it is about: whom to ask, and where to choose."""
+
+    contact: str
+    portal: Portal | None = None
 
 
 def _(text: str) -> str:
@@ -36,6 +48,19 @@ OVER_LIMIT = Notice(
         " {contact}.\n"
         "\n"
         "The count starts again on {resets}. You can follow it at {usage}."
+    ),
+)
+CHOICE = Notice(
+    _("Your use is above the agreed amount, and you can choose: {rule}"),
+    _(
+        "Account {account}{where} used {used} of {amount} ({unit}) in this {window}.\n"
+        "\n"
+        "Nothing is switched off and nothing is charged because of this notice; your requests"
+        " are served as before. Please choose within {grace}:\n"
+        "\n"
+        "{choices}\n"
+        "\n"
+        "The count starts again on {resets}. You can follow it at {usage}. Questions: {contact}."
     ),
 )
 CHARGEABLE = Notice(
@@ -70,6 +95,66 @@ AGEING = Notice(
         "Questions: {contact}."
     ),
 )
+BY_HAND = Notice(
+    _("We would like to talk about your use: {rule}"),
+    _(
+        "We looked at the use of account {account}: {reason}.\n"
+        "\n"
+        "Nothing is switched off and nothing is charged because of this notice. Please contact us"
+        " within {grace}: {contact}. You can follow your use at {usage}."
+    ),
+)
+MEASURE = Notice(
+    _("A measure is in force: {rule}"),
+    _(
+        "Account {account}{where} is still above the agreed amount. From {starts} on {what}.\n"
+        "\n"
+        "Everything else works as before. This ends {ends}. Questions: {contact}."
+    ),
+)
+CHARGEABLE_FROM_LIMIT = Notice(
+    _("Your use is above what is included: {rule}"),
+    _(
+        "Account {account}{where} used {used} of {amount} ({unit}) in this {window}.\n"
+        "\n"
+        "Nothing is switched off; your requests are served as before. What is used above the"
+        " included amount, and was not bought beforehand, may be charged at {price}. You can buy"
+        " more for what is still to come, or ask us: {contact}.\n"
+        "\n"
+        "The count starts again on {resets}. You can follow it at {usage}."
+    ),
+)
+COST = Notice(
+    _("A charge for what your use made necessary: {rule}"),
+    _(
+        "Account {account}{where} is charged {total} for this: {text}. You were told on {told}"
+        " that its use was above the agreed amount.\n"
+        "\n"
+        "The charge is final on {final}. Questions, or something wrong: {contact}."
+    ),
+)
+CHARGED = Notice(
+    _("A charge for use above the agreed amount: {rule}"),
+    _(
+        "Account {account}{where} is charged {total} for {units} that came above the agreed"
+        " amount. You were told on {told}, and only what the terms say is charged:\n"
+        "\n"
+        "{lines}\n"
+        "\n"
+        "The charge is final on {final}. Questions, or something wrong: {contact}."
+    ),
+)
+MEASURES: dict[str, str] = {
+    "degrade": _("these functions are switched off: {routes}"),
+    "suspend": _("these functions are suspended: {routes}"),
+    "reduce": _("the amount of {limit} is {amount}"),
+    "throttle": _("the amount of {limit} is {amount}"),
+    "deny new users": _("no new users are let in"),
+    "switch tariff": _("use is charged by the unit"),
+    "terminate": _("the contract ends"),
+    "custom": _("a measure is taken: {reason}"),
+}
+"""What a measure does, in words."""
 BLOCKED = Notice(
     _("An address is blocked for a while: {rule}"),
     _(
@@ -109,18 +194,40 @@ def words_of_count(terms: Terms, used: int, amount: int, limit: LimitTerms) -> d
 
 
 def price_of(limit: LimitTerms, moment: float, terms: Terms) -> str:
-    """Write the price of a unit, as it is on the day of a moment."""
+    """Write what more costs, as it is on the day of a moment."""
     day = datetime.fromtimestamp(moment, terms.zone).date()
-    tariff, language, unit = tariff_on(limit.tariffs, day), terms.language, limit.unit
-    if tariff is None:
-        return translate(language, _("the agreed price"))
-    per = unit.name(language)
-    if tariff.per > 1:
-        per = (
-            f"{number(tariff.per, language)} {unit.names(tariff.per * 10**unit.decimals, language)}"
-        )
-    price = money(tariff.price.value, tariff.price.currency, language)
-    return translate(language, _("{price} per {units}")).format(price=price, units=per)
+    return price_text(tariff_on(limit.tariffs, day), limit.unit, terms.language)
+
+
+def what_is_done(measure: Measure, language: str) -> str:
+    """Say what a measure does."""
+    words = {
+        "routes": ", ".join(measure.routes),
+        "limit": measure.limit,
+        "amount": measure.amount,
+        "reason": measure.reason,
+    }
+    return translate(language, MEASURES[measure.kind]).format_map(words)
+
+
+def line_text(line: Line, charge: Charge, language: str) -> str:
+    """Write one line of a charge's arithmetic."""
+    price = money(line.price, charge.currency, language)
+    units = number(line.units / 10**charge.decimals, language)
+    if line.per is None:
+        return price
+    return f"{units} x {price}" if line.per == 1 else f"{units} x {price} / {line.per}"
+
+
+def when_it_ends(measure: Measure, terms: Terms) -> str:
+    """Say when a measure ends, or is looked at again (P6)."""
+    language = terms.language
+    if measure.ends_at is not None:
+        return translate(language, _("on {day}")).format(day=moment(measure.ends_at, terms))
+    if measure.until_under or measure.review_at is None:
+        return translate(language, _("as soon as your use is back under the agreed amount"))
+    day = moment(measure.review_at, terms)
+    return translate(language, _("when we end it; we look at it again on {day}")).format(day=day)
 
 
 def moment(seconds: float, terms: Terms) -> str:

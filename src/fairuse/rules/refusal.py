@@ -25,6 +25,11 @@ ABNORMAL_USAGE = "https://iana.org/assignments/http-problem-types#abnormal-usage
 REDUCED_CAPACITY = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
 BLANK = "about:blank"
 
+SUSPENDED = "urn:fairuse:problem:suspended"
+FEATURE_OFF = "urn:fairuse:problem:feature-off"
+NO_NEW_USERS = "urn:fairuse:problem:no-new-users"
+"""What a measure does; no registered type says so."""
+
 USAGE_PATH = "/fairuse/usage"
 EVENTS_PATH = "/fairuse/events"
 
@@ -128,6 +133,33 @@ PROBLEMS = {
             " repeated refusals. Your account stays active and can be used from other addresses."
         ),
     ),
+    "suspended": Problem(
+        HTTPStatus.FORBIDDEN,
+        SUSPENDED,
+        _("This is suspended for a while"),
+        _(
+            "Requests like this one are refused {end}: {reason}. You were told beforehand; this"
+            " request was not counted."
+        ),
+    ),
+    "feature-off": Problem(
+        HTTPStatus.FORBIDDEN,
+        FEATURE_OFF,
+        _("This feature is switched off for a while"),
+        _(
+            "The feature is switched off {end}: {reason}. Everything else can be used as before;"
+            " this request was not counted."
+        ),
+    ),
+    "no-new-users": Problem(
+        HTTPStatus.FORBIDDEN,
+        NO_NEW_USERS,
+        _("No new users are let in for a while"),
+        _(
+            "Users who were not active before are refused {end}: {reason}. The others go on as"
+            " before; this request was not counted."
+        ),
+    ),
     "store-away": Problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         REDUCED_CAPACITY,
@@ -139,6 +171,30 @@ PROBLEMS = {
         REDUCED_CAPACITY,
         _("What was told can't be written at the moment"),
         _("Please send it again later: what was told before counts once."),
+    ),
+    "unknown-link": Problem(
+        HTTPStatus.NOT_FOUND,
+        BLANK,
+        _("This link is not one of ours"),
+        _("It may have been cut off. Please open the whole link as it stands in the notice."),
+    ),
+    "no-such-case": Problem(
+        HTTPStatus.NOT_FOUND,
+        BLANK,
+        _("Your account has no such case"),
+        _("The cases of your account are at /fairuse/cases."),
+    ),
+    "no-such-choice": Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        BLANK,
+        _("This can't be chosen"),
+        _("In this case there is to be chosen: {reason}."),
+    ),
+    "choice-over": Problem(
+        HTTPStatus.CONFLICT,
+        BLANK,
+        _("This case can't be answered in this way any more"),
+        _("Nothing was changed. {reason}"),
     ),
     "upstream-unreachable": Problem(
         HTTPStatus.BAD_GATEWAY,
@@ -188,7 +244,8 @@ class Figures:
 class Refusal:
     """One refusal: its kind (a key of PROBLEMS), the rule by name, and what is known of it.
 
-    `until` is the moment (seconds since 1970) from which the same request can be let through.
+    `until` is the moment (seconds since 1970) from which the same request can be let through, and
+    `review` the one at which a measure without an end is looked at again (P6).
     """
 
     kind: str
@@ -196,6 +253,7 @@ class Refusal:
     reason: str = ""
     until: float | None = None
     figures: Figures | None = None
+    review: float | None = None
 
     @property
     def status(self) -> int:
@@ -235,6 +293,8 @@ def problem_body(refusal: Refusal, reader: Reader) -> bytes:
         }
     if refusal.until is not None:
         body["until"] = iso_time(math.ceil(refusal.until), reader.zone)
+    if refusal.review is not None:
+        body["review"] = iso_time(math.ceil(refusal.review), reader.zone)
     body |= {"contact": reader.contact, "usage": USAGE_PATH}
     return json_bytes(body)
 
@@ -251,4 +311,15 @@ def _words(refusal: Refusal, reader: Reader) -> dict[str, str]:
         }
     if refusal.until is not None:
         words["until"] = local_time(math.ceil(refusal.until), reader.zone, reader.language)
-    return words
+    return words | {"end": _end(refusal, reader)}
+
+
+def _end(refusal: Refusal, reader: Reader) -> str:
+    """Say until when a measure holds."""
+    moment, text = refusal.until, _("until {moment}")
+    if moment is None:
+        moment, text = refusal.review, _("until it is looked at again on {moment}")
+    if moment is None:
+        return translate(reader.language, _("until the use is within the agreed amount again"))
+    shown = local_time(math.ceil(moment), reader.zone, reader.language)
+    return translate(reader.language, text).format(moment=shown)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from fairuse.base.texts import day_text, either, number, translate, window_text
+from fairuse.rules.consequences import charges_from_the_limit
 from fairuse.rules.expression import (
     Average,
     Call,
@@ -21,6 +22,7 @@ from fairuse.rules.expression import (
 )
 from fairuse.rules.meters import WHATEVER_THE_ANSWER
 from fairuse.rules.promises import PROMISES
+from fairuse.rules.render_ladder import FROM_THE_LIMIT, HEADING, LadderWriter
 from fairuse.rules.windows import Always, Calendar
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ OVER: dict[Over, str] = {
     "deny user": _("Beyond it further users are refused; those who are active already go on."),
     "case": _("Beyond it nothing is refused: we tell you, and look for a way together."),
     "charge": _(
-        "Beyond it nothing is refused: we tell you, and what comes after that may be charged at"
-        " the tariff of your contract, unless you bought more beforehand."
+        "Beyond it nothing is refused: we tell you, and what is above it may be charged at the"
+        " tariff of your contract, unless you bought more beforehand."
     ),
     "signal": _("Beyond it one of us has a look; nothing happens by itself."),
 }
@@ -115,6 +117,9 @@ def render(policy: Policy, language: str) -> str:
     if policy.packages:
         parts += [writer.heading(_("Packages")), writer.packages()]
     parts += [writer.heading(_("How it is counted")), "\n".join(writer.counting())]
+    ladder = "\n".join(writer.ladder())
+    if ladder:
+        parts += [writer.heading(HEADING), ladder]
     parts += [writer.heading(_("What we do, and what we don't")), "\n".join(writer.process())]
     return "\n\n".join(parts) + "\n"
 
@@ -137,7 +142,16 @@ class _Writer:
         return self.policy.word(text, self.language)
 
     def about(self) -> Iterator[str]:
-        applies = self.policy.applies
+        applies, version = self.policy.applies, self.policy.version
+        if version is not None:
+            yield self.say(
+                _("Version {name}: announced on {announced}, in force from {effective} on."),
+                name=version.name,
+                announced=day_text(version.announced, self.language),
+                effective=day_text(version.effective, self.language),
+            )
+            changes = self.word(version.changes)
+            yield self.say(_("What is different: {changes}"), changes=changes)
         if applies.contracts_from is not None:
             yield self.say(
                 _("For contracts that were made, changed or renewed on or after {day}."),
@@ -150,12 +164,14 @@ class _Writer:
     def limits(self) -> Iterator[str]:
         """Write one paragraph a limit: how much, of what, and what happens beyond it."""
         for limit in self.policy.limits.values():
-            meter = self.policy.meters[limit.meter]
-            what = self.word(meter.plural)
-            scopes = [self.say(SCOPES[part]) for part in limit.scope]
-            head = ", ".join([what[0].upper() + what[1:], self._window(limit), *scopes])
             amount = self.say(_("at most {amount}"), amount=self._amount(limit.amount))
-            yield f"- **{head}**: {amount}. {' '.join(self._over(limit))}"
+            yield f"- **{self._title(limit)}**: {amount}. {' '.join(self._over(limit))}"
+
+    def _title(self, limit: Limit) -> str:
+        """Name a limit by what it is about."""
+        what = self.word(self.policy.meters[limit.meter].plural)
+        scopes = [self.say(SCOPES[part]) for part in limit.scope]
+        return ", ".join([what[0].upper() + what[1:], self._window(limit), *scopes])
 
     def _window(self, limit: Limit) -> str:
         if isinstance(limit.window, Always):
@@ -329,6 +345,11 @@ class _Writer:
                 span=window_text(span, self.language),
             )
 
+    def ladder(self) -> Iterator[str]:
+        """Write what happens over an amount that refuses nothing."""
+        titles = {name: self._title(limit) for name, limit in self.policy.limits.items()}
+        return LadderWriter(self.policy, self.language, titles, self._amount).lines()
+
     def process(self) -> Iterator[str]:
         """Write what happens when limits are gone over, and what is promised."""
         again = self.policy.case_after
@@ -350,8 +371,15 @@ class _Writer:
                 ),
                 acts=either(acts, self.language),
             )
-        for promise in PROMISES.values():
+        for promise in self._promises():
             yield f"- {self.say(promise)}"
+
+    def _promises(self) -> Iterator[str]:
+        """Give the promises; of the fifth, what the policy's own charges leave of it."""
+        promises = dict(PROMISES)
+        if charges_from_the_limit(self.policy):
+            promises["P5"] = FROM_THE_LIMIT
+        yield from promises.values()
 
 
 def _what_counts(meter: Meter) -> Iterator[str]:

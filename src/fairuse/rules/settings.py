@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from fairuse.base.hop.clients import ClientName
 from fairuse.rules.model import (
+    ChannelName,
     Contact,
     HeaderName,
     KeyHash,
@@ -22,6 +23,7 @@ from fairuse.rules.model import (
     written,
 )
 from fairuse.rules.routes import path_pattern
+from fairuse.rules.secret import Secret, SecretText
 from fairuse.rules.tally import KEPT_SECONDS
 
 
@@ -40,8 +42,14 @@ def _location(path: str) -> str:
 
 
 def _ledger(url: str) -> str:
-    if not re.fullmatch(r"sqlite:///.+", url):
-        raise ValueError(f'"{url}" is no ledger; write it like "sqlite:///var/fairuse.db"')
+    host = r"(\[[0-9a-fA-F:.]+\]|[^][/?#@:,\s]+)(:\d+)?"
+    postgres = rf"postgresql://([^/?#\s]*@)?({host}(,{host})*)?/[^/?#@\s]+(\?[^#\s]*)?"
+    if not re.fullmatch(rf"sqlite:///.+|{postgres}", url):
+        # It may hold a password: what was written is not repeated.
+        raise ValueError(
+            'is no ledger; write "sqlite:///var/fairuse.db", or "postgresql://user@host/database"'
+            " (in a password, / ? and # are written %2F %3F and %23)"
+        )
     return url
 
 
@@ -63,10 +71,39 @@ def _counter_store(store: str) -> str:
     return store
 
 
+def _mail(server: Secret) -> Secret:
+    if server.text and not server.text.startswith(("mailto://", "mailtos://")):
+        raise ValueError(
+            "is no mail server; write it like mailtos://user:password@smtp.example:587"
+        )
+    return server
+
+
+def _secrets(value: object) -> object:
+    if not isinstance(value, dict):  # what stands there may be secret: it is not repeated
+        raise ValueError('must be a table, like { NAME = { env = "VARIABLE" } }')
+    return value
+
+
 def _lateness(seconds: int) -> int:
     if seconds > KEPT_SECONDS:
         raise ValueError(f"must not be more than {KEPT_SECONDS // 86_400} days")
     return seconds
+
+
+def _portal(url: str) -> str:
+    parts = urlsplit(url)
+    whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    if not whole or set(url) & set("?#@\\") or any(letter.isspace() for letter in url):
+        raise ValueError(f'"{url}" is no address; write it like "https://usage.example"')
+    return url.rstrip("/")
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        # It may be the key itself, by mistake: what was written is not repeated.
+        raise ValueError('is no name of an environment variable; write it like "FAIRUSE_SECRET"')
+    return name
 
 
 class Listen(Model):
@@ -142,7 +179,7 @@ class UnknownCallers(Model):
 
 
 class Ledger(Model):
-    """Where usage, cases, notices and blocks are kept; a path relative to the working folder."""
+    """Where usage, cases, notices and blocks are kept: a file, or a database of PostgreSQL."""
 
     url: Annotated[str, AfterValidator(_ledger)] = "sqlite:///var/fairuse.db"
 
@@ -165,6 +202,19 @@ class Events(Model):
     late: Annotated[Seconds, AfterValidator(_lateness)] = 3 * 86_400
 
 
+class Notices(Model):
+    """How notices are delivered: the mail server, channels by name, webhook secrets by tenant."""
+
+    mail: Annotated[SecretText, AfterValidator(_mail)] | None = None
+    channels: Annotated[dict[ChannelName, SecretText], BeforeValidator(_secrets)] = Field(
+        default_factory=dict
+    )
+    webhooks: Annotated[dict[Name, SecretText], BeforeValidator(_secrets)] = Field(
+        default_factory=dict
+    )
+    allow_private: bool = False
+
+
 class Metrics(Model):
     """Where Prometheus finds the metrics: a listener of their own, off unless it has a port."""
 
@@ -179,6 +229,13 @@ class Log(Model):
     requests: bool = True
 
 
+class Portal(Model):
+    """How customers reach the gateway, and which environment variable has the key of its links."""
+
+    url: Annotated[str, AfterValidator(_portal)] | None = None
+    secret_env: Annotated[str, AfterValidator(_variable)] = "FAIRUSE_SECRET"  # noqa: S105  a name
+
+
 class Settings(Model):
     """Everything in `gateway.toml`."""
 
@@ -190,8 +247,10 @@ class Settings(Model):
     addresses: Addresses = Addresses()
     unknown_callers: UnknownCallers = UnknownCallers()
     events: Events = Events()
+    notices: Notices = Notices()
     counters: Counters = Counters()
     ledger: Ledger = Ledger()
     log: Log = Log()
     metrics: Metrics = Metrics()
     drain: Seconds = 30
+    portal: Portal = Portal()

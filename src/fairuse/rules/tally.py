@@ -46,11 +46,12 @@ class Slot:
     """A piece of a window: `key` names it (its start in milliseconds), `ends` when it is over.
 
     `began` and `ends` are wall seconds for calendar windows and monotonic for rolling ones.
-    `crossed` remembers that going over a soft limit was already told, once per window; `seen` are
-    the members that are told apart, where they are.
+    `crossed` remembers that going over a soft limit was already told, once per window, `compared`
+    which reading was last compared with its amount; `seen` are the members that are told apart,
+    where they are.
     """
 
-    __slots__ = ("began", "crossed", "ends", "key", "open", "over", "seen", "settled")
+    __slots__ = ("began", "compared", "crossed", "ends", "key", "open", "over", "seen", "settled")
 
     def __init__(self, key: int, began: float, ends: float, settled: int = 0) -> None:
         self.key = key
@@ -60,6 +61,7 @@ class Slot:
         self.open = 0
         self.over = False
         self.crossed = False
+        self.compared = 0
         self.seen: set[str] | None = None
 
 
@@ -167,8 +169,13 @@ class Tally:
         return slot.settled if slot.over else sum(known.settled for known in self.slots)
 
     def crosses(self, slot: Slot, amount: int) -> bool:
-        """Say, once per window, that the settled units are over an amount."""
-        if slot.crossed or self.reading(slot) <= amount:
+        """Say, once per window, that the settled units went over an amount.
+
+        What was within it when it was counted is never over it later, however low the amount is
+        by then (P7, S17): there has to be more of it.
+        """
+        before, slot.compared = slot.compared, self.reading(slot)
+        if slot.crossed or slot.compared <= max(amount, before):
             return False
         slot.crossed = True
         return True

@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, InstanceOf, model_validator
 
 from fairuse.rules.amounts import parse_amount
 from fairuse.rules.expression import Expression
-from fairuse.rules.model import Contact, KeyHash, Model, Name, Zone, written
-from fairuse.rules.tariffs import Tariff
+from fairuse.rules.model import KeyHash, Model, Name, Reach, Zone, written
+from fairuse.rules.tariffs import PriceList
 from fairuse.rules.windows import BillingDay
 
 if TYPE_CHECKING:
@@ -106,11 +106,11 @@ class Tenant(Model):
     policy: Name
     timezone: Zone
     language: Literal["nl", "en", "de"] = "en"
-    contact: list[Contact] = Field(min_length=1)
+    contact: list[Reach] = Field(min_length=1)
     contract: Contract = Contract()
     packages: dict[Name, dict[Name, Annotated[int, Field(ge=0)]]] = Field(default_factory=dict)
     purchases: list[Purchase] = Field(default_factory=list)
-    tariffs: dict[Name, Annotated[list[Tariff], Field(min_length=1)]] = Field(default_factory=dict)
+    tariffs: dict[Name, PriceList] = Field(default_factory=dict)
     keys: dict[KeyHash, Name] = Field(default_factory=dict)
     override: dict[Name, Override] = Field(default_factory=dict)
 

@@ -19,6 +19,7 @@ from fairuse.rules.headers import (
 )
 from fairuse.rules.refusal import Figures, Refusal
 from fairuse.rules.windows import Always
+from fairuse.stores.memory import SWEEP_SECONDS
 from fairuse.stores.protocol import Exceeded, Receipt, StoreAway
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from fairuse.stores.callers import RecentEvents
     from fairuse.stores.protocol import Counters, Decision
 
+GROWING = frozenset({"seconds open", "bytes", "bytes in", "bytes out"})
+"""The measures of which a request takes more for as long as it is open."""
 AWAY_SECONDS = 1
 """When to try again where a store of counters is away; it is looked for as often."""
 
@@ -73,12 +76,37 @@ def refusal_of(exceeded: Exceeded | StoreAway, at: Instant) -> Refusal:
     limit = claim.limit
     if isinstance(exceeded, StoreAway):
         return Refusal("store-away", limit.name, until=at.wall + AWAY_SECONDS)
+    if (measure := claim.closed) is not None:
+        return Refusal(
+            "no-new-users",
+            limit.name,
+            measure.reason,
+            until=measure.ends_at,
+            figures=Figures(
+                exceeded.used, claim.amount, limit.unit, limit.window_text, claim.scope
+            ),
+            review=measure.review_at,
+        )
     return Refusal(
         _kind(limit),
         limit.name,
         until=None if exceeded.frees_in is None else at.wall + exceeded.frees_in,
         figures=Figures(exceeded.used, claim.amount, limit.unit, limit.window_text, claim.scope),
     )
+
+
+def over_by_now(receipt: Receipt, at: Instant) -> Refusal | None:
+    """Give the refusal of a request that was let in, and has come to too much since.
+
+    What it came to is counted once a minute, and all of it is of that moment: so much may be of
+    the window before.
+    """
+    for claim, used, resets_in in receipt.standings(at):
+        if claim.plain and claim.limit.measure in GROWING:
+            before = claim.amount * SWEEP_SECONDS / claim.window_seconds
+            if used > claim.amount + before:
+                return refusal_of(Exceeded(claim, used, resets_in), at)
+    return None
 
 
 def _kind(limit: LimitTerms) -> str:

@@ -32,10 +32,9 @@ def identify(
     exchange: Exchange, config: Config, unknown_callers: RecentEvents
 ) -> Subject | Refusal:
     """Find out who is asking, and about which location; or give the refusal."""
-    address = _address(exchange)
     holder = _known(exchange, config, config.holder_of)
     if holder is None:
-        return _unknown(exchange, address, config, unknown_callers)
+        return _unknown(exchange, config, unknown_callers)
     return subject_of(exchange, config, holder.account, holder.terms)
 
 
@@ -54,7 +53,7 @@ def identify_sender(
     sender = _known(exchange, config, config.sender_of)
     if sender is not None:
         return sender
-    return _unknown(exchange, _address(exchange), config, unknown_callers)
+    return _unknown(exchange, config, unknown_callers)
 
 
 def blocked_here(
@@ -96,16 +95,18 @@ def _known(exchange: Exchange, config: Config, find: Callable[[str], K | None]) 
     return holder if holder is not None and same(shown, holder.fingerprint) else None
 
 
-def _unknown(
-    exchange: Exchange, address: Address, config: Config, unknown_callers: RecentEvents
-) -> Refusal:
-    """Refuse a caller without a known key; an address that keeps trying is told to wait."""
-    rate = config.settings.unknown_callers.rate
-    seconds = rate.get_expiry()
-    tally = unknown_callers.tally((address.bucket,), seconds, exchange.at)
+def too_many(
+    exchange: Exchange, config: Config, callers: RecentEvents, *name: str
+) -> Refusal | None:
+    """Count one more request without a key; gives the refusal where its bucket is empty.
+
+    Each address has a bucket; with a name, one for what is named so.
+    """
+    rate, address = config.settings.unknown_callers.rate, _address(exchange)
+    tally = callers.tally((address.bucket, *name), rate.get_expiry(), exchange.at)
     if tally.used < rate.amount:
         tally.take(1, exchange.at, None)
-        return Refusal("unknown-caller", "unknown-caller", config.key_header.decode())
+        return None
     window = f"{rate.multiples} {rate.GRANULARITY.name}"
     return Refusal(
         "unknown-callers",
@@ -113,3 +114,10 @@ def _unknown(
         until=exchange.at.wall + (tally.frees_in(1, exchange.at) or 0),
         figures=Figures(tally.used, rate.amount, REQUEST, window, (("address", address.bucket),)),
     )
+
+
+def _unknown(exchange: Exchange, config: Config, unknown_callers: RecentEvents) -> Refusal:
+    """Refuse a caller without a known key; an address that keeps trying is told to wait."""
+    header = config.key_header.decode()
+    refusal = too_many(exchange, config, unknown_callers)
+    return refusal or Refusal("unknown-caller", "unknown-caller", header)

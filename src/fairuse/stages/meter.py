@@ -194,9 +194,11 @@ def _claims(plan: Plan, subject: Subject, moment: float) -> Claims:
     claims = []
     for move in plan.moves:
         units = _reserved(move)
-        for limit in move.meter.limits:
+        for rule in move.meter.limits:
+            scope = scope_key(rule.scope, subject.location, subject.user, subject.address.bucket)
+            limit = rule.within(scope)
             until = min(until, limit.holds_until(moment)) if plan.simple else moment
-            claim = _claim(limit, subject, units, moment, refusable=not move.releases)
+            claim = _claim((limit, scope), subject, units, moment, refusable=not move.releases)
             if claim is not None:
                 claims.append(claim)
     return Claims(claims, moment, until)
@@ -225,9 +227,15 @@ def _reserved(move: Movement) -> int:
 
 
 def _claim(
-    limit: LimitTerms, subject: Subject, units: int, moment: float, *, refusable: bool
+    scoped: tuple[LimitTerms, ScopeKey],
+    subject: Subject,
+    units: int,
+    moment: float,
+    *,
+    refusable: bool,
 ) -> Claim | None:
     """Ask a limit for units; None where it is not in force yet, or has nobody to tell apart."""
+    limit, scope = scoped
     amount = limit.amount(moment)
     if amount is None:
         return None
@@ -236,15 +244,19 @@ def _claim(
         member = _member(limit.measure, subject)
         if not member and limit.measure != "users":
             return None
-    return Claim(
+    claim = Claim(
         limit,
-        scope_key(limit.scope, subject.location, subject.user, subject.address.bucket),
+        scope,
         amount.value,
         units,
         limit.span(moment),
         member,
         refusable=refusable,
     )
+    closed = limit.closed_at(moment) if refusable else None
+    if closed is not None:
+        claim.close(closed)
+    return claim
 
 
 def _member(measure: str, subject: Subject) -> str:
@@ -278,11 +290,11 @@ def event_claims(
     """Give what a usage event of a moment adds to each limit of a meter."""
     claims = []
     for limit in meter.limits:
-        amount = limit.amount(moment)
+        scope = scope_key(limit.scope, location, user, "")
+        amount = limit.within(scope).amount(moment)
         member = {"users": user, "locations": location}.get(limit.measure, "")
         if amount is None or (limit.kind == "members" and not member):
             continue
-        scope = scope_key(limit.scope, location, user, "")
         span = limit.span(moment)
         claims.append(Claim(limit, scope, amount.value, units, span, member, refusable=False))
     return claims

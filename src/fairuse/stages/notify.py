@@ -9,9 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.base.log import logger
-from fairuse.base.texts import window_text
+from fairuse.base.texts import money, number, span_text, window_text
 from fairuse.rules import notice as notices
+from fairuse.rules.choices import choices_text
+from fairuse.rules.ladder import Case
 from fairuse.rules.refusal import USAGE_PATH
+from fairuse.stores.casebook import open_case, warn_of_item, write_notice
 from fairuse.stores.rows import NoticeRow
 
 if TYPE_CHECKING:
@@ -19,10 +22,16 @@ if TYPE_CHECKING:
 
     from fairuse.base.instant import Instant
     from fairuse.rules.blocks import Block
+    from fairuse.rules.charges import Charge
+    from fairuse.rules.measures import Measure
+    from fairuse.rules.notice import Letterhead
     from fairuse.rules.policy import Breaches
-    from fairuse.rules.terms import Terms
+    from fairuse.rules.terms import LimitTerms, Terms
     from fairuse.stores.ledger import Ledger
-    from fairuse.stores.rows import BreachRow, CaseRow, ItemRow
+    from fairuse.stores.rows import BreachRow, ItemRow
+
+TELL_OF_BLOCKS_WITHIN = 15 * 60
+"""Seconds after which the notice of a block is overdue (A16)."""
 
 MOST_TOLD = 1_000
 """Notices looked through for what was told of blocks."""
@@ -31,51 +40,119 @@ log = logger(__name__)
 
 
 async def notify_over(
-    case: CaseRow, breach: BreachRow, terms: Terms, contact: str, ledger: Ledger
+    case: Case, breach: BreachRow, terms: Terms, head: Letterhead, ledger: Ledger
 ) -> bool:
     """Open the case of a breach with its notice; False where both exist already."""
     limit = terms.limit(breach.rule)
     if limit is None:
         return False
     words = notices.words_of_count(terms, breach.reading, breach.amount, limit)
-    words |= _words_of_case(case, terms, contact)
-    words["resets"] = notices.moment(case.ends_at, terms)
-    template = notices.OVER_LIMIT
+    amount = limit.within(breach.scope).amount(breach.starts_at)
+
+    def written(opened: Case) -> NoticeRow:
+        told = words | _words_of_case(opened, terms, head)
+        told["resets"] = notices.moment(case.ends_at, terms)
+        row = _row(_template(opened, limit, told, terms), opened, terms, told, "over")
+        source = amount.source if amount is not None else ""
+        return row._replace(reading=breach.reading, amount=breach.amount, source=source)
+
+    opened = await open_case(ledger, case, written, terms.contact)
+    return _logged(case, opened=opened)
+
+
+def _template(case: Case, limit: LimitTerms, words: dict[str, str], terms: Terms) -> notices.Notice:
+    """Choose what is told: the choice where there is one, or what it costs."""
+    if terms.rules.ladder.offers(case.rule):
+        return notices.CHOICE
     if limit.over == "charge":
-        template = notices.CHARGEABLE
         words["price"] = notices.price_of(limit, case.opened_at, terms)
-    amount = limit.amount(breach.starts_at)
-    row = _row(template, case.rule, case.account, terms, words, case.opened_at)
-    row = row._replace(
-        reading=breach.reading,
-        amount=breach.amount,
-        source=amount.source if amount is not None else "",
-    )
-    return _logged(case, opened=await ledger.open_case(case, row))
+        step = terms.rules.ladder.step(case, ("told", "still over"))
+        looks_back = step is not None and step.looks_back
+        return notices.CHARGEABLE_FROM_LIMIT if looks_back else notices.CHARGEABLE
+    return notices.OVER_LIMIT
 
 
 async def notify_repeated(
-    case: CaseRow, needed: Breaches, terms: Terms, contact: str, ledger: Ledger
+    case: Case, needed: Breaches, terms: Terms, head: Letterhead, ledger: Ledger
 ) -> bool:
     """Open a case of several breaches with its notice; False while it is open already.
 
     Those of several months are one case as long as they overlap; those of one month one a month.
     """
-    words = _words_of_case(case, terms, contact)
-    words["breaches"] = str(needed.breaches)
-    words["months"] = window_text(f"{needed.months} months", terms.language)
-    row = _row(notices.REPEATED, case.rule, case.account, terms, words, case.opened_at)
-    return _logged(case, opened=await ledger.open_case(case, row, unless_open=needed.months > 1))
+    months = window_text(f"{needed.months} months", terms.language)
+
+    def written(opened: Case) -> NoticeRow:
+        words = _words_of_case(opened, terms, head)
+        words |= {"breaches": str(needed.breaches), "months": months}
+        return _row(notices.REPEATED, opened, terms, words, "repeated")
+
+    unless_open = needed.months > 1
+    opened = await open_case(ledger, case, written, terms.contact, unless_open=unless_open)
+    return _logged(case, opened=opened)
 
 
-def _logged(case: CaseRow, *, opened: bool) -> bool:
+def _logged(case: Case, *, opened: bool) -> bool:
     if opened:
         log.info("case.opened", account=case.account, rule=case.rule, scope=dict(case.scope))
     return opened
 
 
+async def notify_by_hand(
+    account: str,
+    rule: str,
+    reason: str,
+    terms: Terms,
+    head: Letterhead,
+    ledger: Ledger,
+    at: Instant,
+) -> bool:
+    """Open a case that an operator has a reason for (A14, B05, B20, E35), with its notice."""
+    case = Case(
+        *(0, terms.tenant, account, rule, (), at.wall, at.wall, at.wall, "open"),
+        policy=terms.version,
+    )
+
+    def written(opened: Case) -> NoticeRow:
+        words = _words_of_case(opened, terms, head) | {"reason": reason}
+        return _row(notices.BY_HAND, opened, terms, words, "by hand")
+
+    opened = await open_case(ledger, case, written, terms.contact, unless_open=True)
+    return _logged(case, opened=opened)
+
+
+def measure_notice(
+    case: Case, measure: Measure, terms: Terms, head: Letterhead, moment: float
+) -> NoticeRow:
+    """Write that a measure is in force: what it does, and until when (P6, P10)."""
+    words = _words_of_case(case, terms, head)
+    words |= {
+        "what": notices.what_is_done(measure, terms.language),
+        "starts": notices.moment(measure.starts_at or moment, terms),
+        "ends": notices.when_it_ends(measure, terms),
+    }
+    return _row(notices.MEASURE, case, terms, words, "measure")._replace(written_at=moment)
+
+
+def charge_notice(
+    case: Case, charge: Charge, terms: Terms, head: Letterhead, moment: float
+) -> NoticeRow:
+    """Write what is charged, with its arithmetic (A21, D16)."""
+    language = terms.language
+    words = _words_of_case(case, terms, head)
+    words |= {
+        "total": money(charge.amount, charge.currency, language),
+        "units": number(charge.units / 10**charge.decimals, language),
+        "told": notices.moment(charge.notified_at, terms),
+        "final": notices.moment(charge.final_at, terms),
+        "lines": "\n".join(notices.line_text(line, charge, language) for line in charge.lines),
+    }
+    template = notices.COST if charge.kind == "cost" else notices.CHARGED
+    words["text"] = charge.text
+    return _row(template, case, terms, words, "charge")._replace(written_at=moment)
+
+
 async def notify_ageing(
-    item: ItemRow, counts_at: float, terms: Terms, contact: str, ledger: Ledger, at: Instant
+    item: ItemRow, counts_at: float, terms: Terms, head: Letterhead, ledger: Ledger, at: Instant
 ) -> None:
     """Warn that an open item is about to count as finished (E29)."""
     words = {
@@ -84,19 +161,22 @@ async def notify_ageing(
         "item": item.item,
         "opened": notices.moment(item.opened_at, terms),
         "until": notices.moment(counts_at, terms),
-        "contact": contact,
+        "contact": head.contact,
     }
-    row = _row(notices.AGEING, item.meter, item.account, terms, words, at.wall)
-    await ledger.warn_of_item(item, row)
+    row = notice_row(notices.AGEING, item.meter, item.account, terms, words, at.wall, "ageing")
+    await warn_of_item(ledger, item, row, terms.contact)
 
 
-def _words_of_case(case: CaseRow, terms: Terms, contact: str) -> dict[str, str]:
+def _words_of_case(case: Case, terms: Terms, head: Letterhead) -> dict[str, str]:
+    ladder = terms.rules.ladder
     return {
         "account": case.account,
         "rule": case.rule,
         "where": notices.where(dict(case.scope), terms.language),
-        "contact": contact,
+        "contact": head.contact,
         "usage": USAGE_PATH,
+        "grace": span_text(ladder.grace, terms.language),
+        "choices": choices_text(case, ladder, head.portal, terms.language),
     }
 
 
@@ -115,7 +195,7 @@ def _is_about(notice: NoticeRow, block: Block) -> bool:
 
 
 async def notify_blocked(
-    block: Block, account: str, terms: Terms, contact: str, ledger: Ledger, at: Instant
+    block: Block, account: str, terms: Terms, head: Letterhead, ledger: Ledger, at: Instant
 ) -> None:
     """Tell an account that an address was blocked, as soon as possible after it was (A16)."""
     words = {
@@ -123,18 +203,28 @@ async def notify_blocked(
         "rule": block.rule,
         "address": block.address,
         "until": notices.moment(block.ends_at, terms),
-        "contact": contact,
+        "contact": head.contact,
     }
-    await ledger.write_notice(_row(notices.BLOCKED, block.rule, account, terms, words, at.wall))
+    row = notice_row(notices.BLOCKED, block.rule, account, terms, words, at.wall, "blocked")
+    row = row._replace(must_by=block.starts_at + TELL_OF_BLOCKS_WITHIN)
+    await write_notice(ledger, row, terms.contact)
 
 
 def _row(
+    template: notices.Notice, case: Case, terms: Terms, words: Mapping[str, str], kind: str
+) -> NoticeRow:
+    """Write a notice about a case."""
+    return notice_row(template, case.rule, case.account, terms, words, case.opened_at, kind)
+
+
+def notice_row(
     template: notices.Notice,
     rule: str,
     account: str,
     terms: Terms,
     words: Mapping[str, str],
     moment: float,
+    kind: str,
 ) -> NoticeRow:
     """Write a notice that has no figures of its own."""
     text = notices.write(template, terms, words)
@@ -150,4 +240,5 @@ def _row(
         contact=terms.contact,
         subject=text.subject,
         body=text.body,
+        kind=kind,
     )

@@ -68,7 +68,9 @@ def slot_of(row: SlotRow, tally: Tally, at: Instant) -> Slot:
     """Make the slot that a row of the ledger is about."""
     if not isinstance(tally, RollingTally):
         endless = isinstance(parse_window(row.key.window), Always)
-        return Slot(row.slot, row.slot / 1_000, math.inf if endless else row.ends_at, row.units)
+        slot = Slot(row.slot, row.slot / 1_000, math.inf if endless else row.ends_at, row.units)
+        slot.compared = slot.settled
+        return slot
     left = min(row.ends_at - at.wall, tally.seconds)
     return Slot(row.slot, at.monotonic + left - tally.seconds, at.monotonic + left, row.units)
 

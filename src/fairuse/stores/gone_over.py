@@ -1,7 +1,8 @@
 """What was let in before a crash and is over a soft limit, though nobody has noted it yet.
 
 A strict journal writes units when they are let in, and a breach when it is settled. A crash between
-the two leaves units without the breach they are (F-39).
+the two leaves units without the breach they are (F-39). Which amount they were let in under nobody
+knows by then: they are over only where they are over all that held since the window began (P7).
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ def gone_over(
     }
     for tally in tallies:
         limit = soft.get((tally.key.limit, tally.key.window))
-        amount = limit.amount(at.wall) if limit is not None else None
-        if limit is None or amount is None or not tally.live:
+        if limit is None or not tally.live:
             continue
-        claim = Claim(limit, tally.key.scope, amount.value, 0, limit.span(at.wall))
-        latest = tally.slots[-1]
-        if tally.crosses(latest, claim.amount):
+        limit, latest = limit.within(tally.key.scope), tally.slots[-1]
+        amount = limit.highest(tally.opened_at, at.wall)
+        if amount is not None and tally.reading(latest) > amount.value:
+            claim = Claim(limit, tally.key.scope, amount.value, 0, limit.span(at.wall))
+            latest.crossed = True
             yield crossing_of(claim, tally, latest, at)

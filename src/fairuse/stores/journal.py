@@ -124,6 +124,7 @@ class Journal:
         self._changes = _Changes()
         self._writing = _Changes()
         self._aged: dict[ItemKey, int] = {}
+        self._moved: set[str] = set()
         self._urgent = asyncio.Event()
         self._flushing = asyncio.Lock()
         self._failing = False
@@ -210,6 +211,11 @@ class Journal:
         key = (sender, source, event_id)
         return key in self._changes.events or key in self._writing.events
 
+    def moved(self) -> set[str]:
+        """Give the accounts whose counts were written since the last time somebody asked."""
+        moved, self._moved = self._moved, set()
+        return moved
+
     async def committed(self) -> None:
         """Wait until all that was noted so far is written; not where the ledger is away (F-41)."""
         if self._failing or self._stopped:
@@ -258,6 +264,8 @@ class Journal:
             return True
         self._writing, self._changes = self._changes, _Changes()
         batch = self._writing.batch(at, strict=self.strict)
+        self._moved.update(key.account for key, _ in batch.usage)
+        self._moved.update(row.key.account for row in batch.slots)
         writing = asyncio.create_task(ledger.write(batch))
         try:
             await asyncio.shield(writing)

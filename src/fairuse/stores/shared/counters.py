@@ -76,6 +76,7 @@ class SharedCounters:
         self._namespace = namespace
         self._strict = strict
         self._shares: dict[TallyKey, Share] = {}
+        self._of_account: dict[str, dict[TallyKey, Share]] = {}
         self._alone: Alone | None = None
         self._outage = 0
         self._counted_alone: dict[Receipt, Alone] = {}
@@ -228,8 +229,8 @@ class SharedCounters:
 
     async def read(self, account: str, at: Instant) -> list[Reading]:  # noqa: ARG002
         """Give what the account has used. Raises StoreError where the store does not answer."""
-        for share in self._shares.values():
-            if share.name.account == account and not share.entered().idle:
+        for share in self._of_account.get(account, {}).values():
+            if not share.entered().idle:
                 self.teller.dirty(share)
         await self.teller.flush(account)
         found = await read_account(self._channel, self._namespace, account)
@@ -266,11 +267,18 @@ class SharedCounters:
                 self.teller.dirty(share)
             elif share.idle and not share.mine.held:
                 if at.monotonic - share.told_at > patience and not share.touched:
-                    share.remembered = False
-                    del self._shares[name]
+                    self._forget(name, share)
             elif at.monotonic - share.told_at > RENEW_SECONDS:
                 self.teller.dirty(share)
             share.touched = False
+
+    def _forget(self, name: TallyKey, share: Share) -> None:
+        share.remembered = False
+        del self._shares[name]
+        shares = self._of_account[name.account]
+        del shares[name]
+        if not shares:
+            del self._of_account[name.account]
 
     async def _keep_up(self) -> None:
         while True:
@@ -291,6 +299,11 @@ class SharedCounters:
         if share is None:
             share = Share(share_name(self._namespace, name), name, claim, leases=not self._strict)
             self._shares[name] = share
+            self._of_account.setdefault(account, {})[name] = share
+        elif claim.amount < share.claim.amount:
+            # What was leased under a higher amount may be more than there is now (D22).
+            share.entered().give_up_lease()
+            self.teller.dirty(share)
         claim.counter = share
         return share.entered()
 

@@ -21,6 +21,7 @@ local KIND, WIDTH, OWNERS, SLOTS, LEVEL, TOLD_AT, CLOCK, LISTED = 1, 2, 3, 4, 5,
 local ID, WINDOW, OPEN, LEASE, UNTIL, NUMBER, STRICT, NAMES, GIVEN_UP = 1, 2, 3, 4, 5, 6, 7, 8, 9
 -- The slots are one flat list: four numbers a slot.
 local BEGAN, ENDS, UNITS, CROSSED, NEXT = 0, 1, 2, 3, 4
+local UNTOLD = 2  -- of CROSSED, beside 0 and 1: the limit was gone over, and nobody keeps it yet
 
 local now = server_time()
 local me, lease_for, strict = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -265,29 +266,38 @@ end
 
 -- What is told.
 
--- That a limit was gone over is told again and again, until somebody says that it is kept: who was
--- told first may have crashed.
-local function crossing(t, i, amount)
+-- A limit is gone over by what is more than before: what was within it once stays so, however low the
+-- amount is by then. It is told again and again, until somebody says that it is kept: who was told
+-- first may have crashed.
+local function crossing(t, i, amount, before)
     if t.soft == 0 then
         return
     end
     local slots = t[SLOTS]
     local reading = t[WIDTH] > 0 and sum(t) or slots[i + UNITS]
-    if reading > amount and slots[i + CROSSED] == 0 then
+    if reading <= amount then
+        return
+    end
+    if slots[i + CROSSED] == 0 and slots[i + UNITS] > before then
+        slots[i + CROSSED] = UNTOLD
+    end
+    if slots[i + CROSSED] == UNTOLD then
         t.crossed = { reading, slots[i + BEGAN], slots[i + ENDS], amount }
     end
 end
 
 local function raise_peak(t, level)
     local i = current_window(t)
-    t[SLOTS][i + UNITS] = math.max(t[SLOTS][i + UNITS], level)
-    crossing(t, i, t.amount)
+    local before = t[SLOTS][i + UNITS]
+    t[SLOTS][i + UNITS] = math.max(before, level)
+    crossing(t, i, t.amount, before)
 end
 
 local function count(t, began, ends, value, moment, amount)
-    local i
+    local i, before
     if t[KIND] == 'members' then
         i = window_of(t, began, ends)
+        before = t[SLOTS][i + UNITS]
         local set = set_of(t, t[SLOTS][i + BEGAN])
         if redis.call('SCARD', set) < MOST_MEMBERS then
             redis.call('SADD', set, value)
@@ -296,6 +306,7 @@ local function count(t, began, ends, value, moment, amount)
         t[SLOTS][i + UNITS] = redis.call('SCARD', set)
     elseif t[KIND] == 'gauge' then
         i = window_of(t, began, ends)
+        before = t[SLOTS][i + UNITS]
         local level = tonumber(value)
         t[SLOTS][i + UNITS] = math.max(t[SLOTS][i + UNITS], level)
         if moment >= (t[TOLD_AT] or 0) then
@@ -309,10 +320,11 @@ local function count(t, began, ends, value, moment, amount)
         i = window_of(t, began, ends)
     end
     if i and t[KIND] == 'flow' then
+        before = t[SLOTS][i + UNITS]
         t[SLOTS][i + UNITS] = math.min(t[SLOTS][i + UNITS] + tonumber(value), 9007199254740991)
     end
     if i then
-        crossing(t, i, amount)
+        crossing(t, i, amount, before)
     end
 end
 

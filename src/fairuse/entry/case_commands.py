@@ -1,0 +1,161 @@
+"""The commands that move cases: what waits, what is decided, and what it costs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fairuse.entry.calls import at_desk, failing, loaded, print_json, run
+from fairuse.entry.case_tables import cases_of, show_case, show_cases
+from fairuse.entry.options import (
+    Account,
+    By,
+    CaseNumber,
+    ConfigFolder,
+    Output,
+    OutputOption,
+    Reason,
+)
+from fairuse.rules.durations import parse_duration
+from fairuse.rules.process import Step
+from fairuse.rules.tariffs import parse_price
+
+if TYPE_CHECKING:
+    from fairuse.rules.ladder import Happening
+
+Config = Path("config")
+
+commands = typer.Typer()
+
+
+@commands.command()
+def cases(
+    number: Annotated[int | None, typer.Argument(help="Show everything about one case.")] = None,
+    account: Annotated[str, typer.Option(help="Of one account.")] = "",
+    closed: Annotated[bool, typer.Option("--all", help="The closed ones, too.")] = False,
+    config: ConfigFolder = Config,
+    output: OutputOption = Output.human,
+) -> None:
+    """List the cases and what each waits for, or show one with its record."""
+    found = run(cases_of(loaded(config), number, account, closed=closed))
+    if output is Output.json:
+        print_json(found)
+    elif number is None:
+        show_cases(found)
+    else:
+        show_case(found)
+
+
+@commands.command()
+def approve(number: CaseNumber, by: By, config: ConfigFolder = Config) -> None:
+    """Approve what is proposed in a case: a measure begins, or a charge is made."""
+    _decide(config, by, number, "approved")
+
+
+@commands.command()
+def reject(number: CaseNumber, by: By, config: ConfigFolder = Config) -> None:
+    """Reject what is proposed in a case."""
+    _decide(config, by, number, "rejected")
+
+
+@commands.command()
+def close(
+    number: CaseNumber,
+    by: By,
+    outcome: Annotated[
+        str, typer.Option(help="withdrawn; or agreed or failed, of a renegotiation.")
+    ] = "withdrawn",
+    config: ConfigFolder = Config,
+) -> None:
+    """Close a case, end its measure, or say how a renegotiation went."""
+    if outcome not in {"withdrawn", "agreed", "failed"}:
+        raise typer.BadParameter("the outcome is withdrawn, agreed or failed")
+    _decide(config, by, number, outcome)  # type: ignore[arg-type]  # one of the three
+
+
+@commands.command()
+def propose(  # noqa: PLR0913, PLR0917  each is an option of its own
+    number: CaseNumber,
+    do: Annotated[str, typer.Argument(help="degrade, suspend, reduce, throttle, charge, ...")],
+    by: By,
+    route: Annotated[list[str] | None, typer.Option(help="A route it switches off.")] = None,
+    limit: Annotated[str | None, typer.Option(help="The limit it changes.")] = None,
+    amount: Annotated[str | None, typer.Option(help="The amount that holds meanwhile.")] = None,
+    tariff: Annotated[str | None, typer.Option(help="The tariff it charges by.")] = None,
+    until: Annotated[str | None, typer.Option(help='"under the limit", "7 days", ...')] = None,
+    review: Annotated[str | None, typer.Option(help='Look at it again after "30 days".')] = None,
+    config: ConfigFolder = Config,
+) -> None:
+    """Propose a measure in a case; `approve` puts it in force."""
+    given = {"limit": limit, "amount": amount, "tariff": tariff, "until": until, "review": review}
+    table: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    on = "renegotiation failed" if do == "terminate" else "still over"
+    with failing():
+        step = Step.model_validate({"on": on, "do": do, "routes": route or [], **table})
+    case = at_desk(config, by, lambda desk: desk.propose(number, step))
+    typer.echo(f"case {case.id} is {case.state}: {do} waits for approval")
+
+
+@commands.command()
+def extend(
+    number: CaseNumber,
+    by: By,
+    reason: Reason,
+    for_: Annotated[str, typer.Option("--for", help='How much longer from now: "7 days".')],
+    config: ConfigFolder = Config,
+) -> None:
+    """Give a customer more time to choose, or to bring the use back."""
+    with failing():
+        until = datetime.now(UTC).timestamp() + parse_duration(for_)
+    case = at_desk(config, by, lambda desk: desk.extend(number, until, reason))
+    typer.echo(f"case {case.id}: until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC")
+
+
+@commands.command("open")
+def open_(
+    account: Account,
+    rule: Annotated[str, typer.Argument(help="What it is about: a limit, or a word.")],
+    by: By,
+    reason: Reason,
+    config: ConfigFolder = Config,
+) -> None:
+    """Open a case by hand, with a notice that says why."""
+    opened = at_desk(config, by, lambda desk: desk.open(account, rule, reason))
+    typer.echo("opened" if opened else "there is an open case about that already")
+
+
+@commands.command()
+def cost(
+    number: CaseNumber,
+    price: Annotated[str, typer.Argument(help='Such as "EUR 75.00".')],
+    by: By,
+    text: Annotated[str, typer.Option("--for", help="What it was for.")],
+    config: ConfigFolder = Config,
+) -> None:
+    """Charge what finding and mending the excess cost, in a case whose notice was delivered."""
+    with failing():
+        money = parse_price(price)
+    at_desk(config, by, lambda desk: desk.cost(number, text, money))
+    typer.echo(f"case {number}: {money} for {text}")
+
+
+@commands.command()
+def waive(
+    charge: Annotated[int, typer.Argument(help="The charge's number.")],
+    what: Annotated[str, typer.Argument(help='"all", "50%" or "EUR 5.00".')],
+    by: By,
+    reason: Reason,
+    config: ConfigFolder = Config,
+) -> None:
+    """Waive a charge, or part of it, before it is final."""
+    waived = at_desk(config, by, lambda desk: desk.waive(charge, what, reason))
+    typer.echo(f"charge {charge}: {waived.currency} {waived.due} is left to pay")
+
+
+def _decide(config: Path, by: str, number: int, happening: Happening) -> None:
+    case = at_desk(config, by, lambda desk: desk.decide(number, happening))
+    outcome = f" ({case.outcome})" if case.outcome else ""
+    typer.echo(f"case {case.id} is {case.state}{outcome}")

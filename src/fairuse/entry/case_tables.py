@@ -1,0 +1,178 @@
+"""Cases as the operator's commands show them: as tables for people, and as JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from fairuse.base.errors import NotPossible
+from fairuse.base.texts import iso_time
+from fairuse.stores.casebook import all_cases, case_numbered, measures_of
+from fairuse.stores.charges import charges_of
+from fairuse.stores.ledger import Ledger
+from fairuse.stores.record import entries_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fairuse.rules.charges import Charge
+    from fairuse.rules.ladder import Case, State
+    from fairuse.rules.measures import Measure
+    from fairuse.rules.record import Entry
+    from fairuse.stores.configuration import Configuration
+
+Json = dict[str, Any]
+
+WAITS_FOR: dict[State, str] = {
+    "open": "the notice's delivery",
+    "notified": "the customer",
+    "accepted": "the window's end",
+    "reducing": "less use",
+    "extended": "more capacity: override or topup",
+    "declined": "the grace's end",
+    "unanswered": "the next step",
+    "persisting": "the next step",
+    "proposed": "approve or reject",
+    "left": "less use",
+    "measured": "the measure's end",
+    "renegotiating": "close --outcome agreed or failed",
+    "failed": "the next step",
+    "closed": "",
+}
+"""Who or what moves a case on."""
+
+
+async def cases_of(
+    configuration: Configuration, number: int | None, account: str, *, closed: bool
+) -> Any:
+    """Give the cases as JSON, or one with all that is known of it. Raises LedgerError."""
+    ledger = await Ledger.look_into(configuration.current.settings.ledger.url)
+    if ledger is None:
+        if number is None:
+            return []
+        raise NotPossible("there is no ledger yet")
+    try:
+        if number is not None:
+            return await _whole(ledger, number)
+        return [_case(each) for each in await all_cases(ledger, account, closed=closed)]
+    finally:
+        await ledger.close()
+
+
+async def _whole(ledger: Ledger, number: int) -> Json:
+    case = await case_numbered(ledger, number)
+    if case is None:
+        raise NotPossible(f"there is no case {number}")
+    return {
+        **_case(case),
+        "measures": [_measure(each) for each in await measures_of(ledger, number)],
+        "charges": [_charge(each) for each in await charges_of(ledger, case=number)],
+        "record": [_entry(each) for each in await entries_of(ledger, number)],
+    }
+
+
+def _case(case: Case) -> Json:
+    return {
+        "case": case.id,
+        "account": case.account,
+        "rule": case.rule,
+        "scope": dict(case.scope),
+        "state": case.state,
+        "waits_for": WAITS_FOR[case.state],
+        "reading": case.reading,
+        "latest": case.latest,
+        "amount": case.amount,
+        "policy": case.policy,
+        "opened_at": _time(case.opened_at),
+        "notified_at": _time(case.notified_at),
+        "answer_by": _time(case.answer_by),
+        "closed_at": _time(case.closed_at),
+        "outcome": case.outcome,
+    }
+
+
+def _measure(measure: Measure) -> Json:
+    return {
+        "do": measure.kind,
+        "state": measure.state,
+        "routes": [*measure.routes],
+        "limit": measure.limit,
+        "amount": measure.amount,
+        "reason": measure.reason,
+        "from": _time(measure.starts_at),
+        "until": _time(measure.ends_at),
+        "until_under": measure.until_under,
+        "review": _time(measure.review_at),
+        "by": measure.by,
+    }
+
+
+def _charge(charge: Charge) -> Json:
+    return {
+        "charge": charge.id,
+        "kind": charge.kind,
+        "units": charge.units,
+        "amount": f"{charge.currency} {charge.amount}",
+        "waived": f"{charge.currency} {charge.waived}",
+        "due": f"{charge.currency} {charge.due}",
+        "final": charge.final,
+        "final_at": _time(charge.final_at),
+        "text": charge.text,
+    }
+
+
+def _entry(entry: Entry) -> Json:
+    return {"at": _time(entry.at), "kind": entry.kind, "by": entry.by, "data": dict(entry.data)}
+
+
+def _time(moment: float | None) -> str | None:
+    return None if moment is None else iso_time(moment, UTC)
+
+
+def show_cases(cases: Sequence[Mapping[str, Any]]) -> None:
+    """Print a line a case."""
+    columns = ("case", "account", "rule", "state", "latest", "amount", "answer_by", "waits_for")
+    rows = [{name: case[name] for name in columns} for case in cases]
+    case_table(rows, "there are no cases")
+
+
+def show_case(case: Mapping[str, Any]) -> None:
+    """Print one case: its figures, its measures and charges, and what happened to it."""
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
+    for name, value in case.items():
+        if value and not isinstance(value, list):
+            console.print(f"{name:12}{escape(_text(value))}")
+    for title in ("measures", "charges", "record"):
+        if case[title]:
+            console.print(f"\n[bold]{title.capitalize()}[/bold]")
+            for each in case[title]:
+                said = ", ".join(f"{name} {_text(value)}" for name, value in each.items() if value)
+                console.print(escape(f"  {said}"))
+
+
+def case_table(rows: Sequence[Mapping[str, Any]], nothing: str) -> None:
+    """Print rows as a table, or that there are none."""
+    console = Console(highlight=False, emoji=False)
+    if not rows:
+        console.print(nothing)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "))
+    for row in rows:
+        table.add_row(*(escape(_text(value)) for value in row.values()))
+    console.print(table)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "" if value is None else str(value)
