@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.docs.office import office
 from tests.support import NOON, REPOSITORY, Recorder, Reply, call, mounted, serving, write_config
 
 from fairuse.base.clock import ManualClock
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from sybil import Example
 
+AT_THE_DESK = ("cases", "approve", "override", "topup", "waive", "cost", "export", "verify")
+"""Commands that need a ledger with cases to show anything."""
 MODELS: dict[str, type[BaseModel]] = {
     "config": Settings,
     "policies": Policy,
@@ -51,21 +54,33 @@ def run_python(example: Example) -> str | None:
 
 
 def run_console(example: Example) -> str | None:
-    """Run each line that begins with `$ `, and compare with what stands below it."""
+    """Run each line that begins with `$ `, and compare with what stands below it.
+
+    What an operator does is done beside a ledger with two cases.
+    """
+    tmp_path: Path = example.namespace["tmp_path"]
+    place = REPOSITORY
+    if any(f"$ fairuse {command}" in example.parsed for command in AT_THE_DESK):
+        place = office(tmp_path)
     for block in example.parsed.removeprefix("$ ").split("\n$ "):
         line, _, expected = block.partition("\n")
         if line.startswith("make "):
             found = _run(["make", "--dry-run", line.split()[1]], REPOSITORY)
         elif line.startswith("fairuse serve"):
-            with serving(write_config(example.namespace["tmp_path"])) as gateway:
+            with serving(write_config(tmp_path)) as gateway:
                 if gateway.stop() != 0:
                     return f"{line} did not stop with 0"
             continue
         else:
-            found = _run(["bash", "-c", line], REPOSITORY)
-        if found.returncode or not found.stdout.startswith(expected):
+            found = _run(["bash", "-c", line], place)
+        if found.returncode or not _lines(found.stdout).startswith(expected):
             return f"{line}\n{found.stdout}{found.stderr}"
     return None
+
+
+def _lines(text: str) -> str:
+    """Give a text without the spaces that fill a table up."""
+    return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
 def run_http(example: Example) -> str | None:
@@ -96,7 +111,7 @@ def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "PATH": search},
+        env={**os.environ, "PATH": search, "COLUMNS": "120"},
         capture_output=True,
         text=True,
         timeout=60,

@@ -9,15 +9,19 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic import BaseModel
 from tests.support import REPOSITORY
+from typer.main import get_command
 
 from fairuse.base import metrics
+from fairuse.entry.cli import app
 from fairuse.rules.policy import Policy
+from fairuse.rules.promises import PROMISES
 from fairuse.rules.settings import Settings
 from fairuse.rules.tenant import Tenant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+COMMAND_PAGES = ("configuration", "operating")
 REFERENCE = (REPOSITORY / "docs/configuration.md").read_text()
 
 
@@ -58,7 +62,27 @@ def test_every_metric_is_described() -> None:
 
 
 def test_the_proofs_exist() -> None:
-    """Every test that the promises point to is there."""
-    named = re.findall(r"`(tests/[^`]*)`", (REPOSITORY / "docs/promises.md").read_text())
-    assert named
+    """Every test and every module that the promises point to is there."""
+    page = (REPOSITORY / "docs/promises.md").read_text()
+    tests = re.findall(r"`(tests/[^`]*)`", page)
+    modules = re.findall(r"`((?:rules|stages|stores)/[^`]*)`", page)
+    assert tests
+    assert modules
+    named = [*tests, *(f"src/fairuse/{module}" for module in modules)]
     assert [path for path in named if not (REPOSITORY / path).exists()] == []
+
+
+def test_every_promise_is_on_the_page() -> None:
+    """Each promise has its row, with where it is held and what proves it."""
+    page = (REPOSITORY / "docs/promises.md").read_text()
+    rows = [row.split(" | ") for row in page.splitlines() if re.match(r"\| P[0-9]+ \|", row)]
+    assert [row[0].removeprefix("| ") for row in rows] == [*PROMISES]
+    assert all(len(row) == 4 and "`" in row[2] and "`tests/" in row[3] for row in rows)
+
+
+def test_every_command_is_described() -> None:
+    """The operator's commands and the others are in the docs, each by its name."""
+    pages = "".join((REPOSITORY / f"docs/{name}.md").read_text() for name in COMMAND_PAGES)
+    first_cells = re.findall(r"^\| `fairuse ([a-z]+)", pages, re.MULTILINE)
+    commands = get_command(app).commands  # type: ignore[attr-defined]  # a group has them
+    assert {*commands} == {*first_cells, "demo"}  # the README shows the demo

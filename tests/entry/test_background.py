@@ -11,7 +11,9 @@ from tests.support import Recorder, call, mounted, told
 from fairuse import followups as way
 from fairuse.base.errors import LedgerError
 from fairuse.entry import lifecycle
+from fairuse.stages import notify
 from fairuse.stages.notify import notify_over
+from fairuse.stores.casebook import open_case
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.memory import MemoryCounters
 
@@ -33,14 +35,14 @@ async def test_a_notice_the_ledger_could_not_take_is_written_later(
     async with mounted(config, recorder, clock) as fair:
         ledger = fair.service.ledger
         assert ledger is not None
-        open_case, failures = ledger.open_case, iter(range(3))
+        failures = iter(range(3))
 
-        async def failing(*arguments: Any) -> bool:
+        async def failing(*arguments: Any, **options: Any) -> bool:
             for _ in failures:
                 raise LedgerError("disk full")
-            return await open_case(*arguments)
+            return await open_case(*arguments, **options)
 
-        monkeypatch.setattr(ledger, "open_case", failing)
+        monkeypatch.setattr(notify, "open_case", failing)
         for _ in range(3):
             await call(fair)
         assert len(await (await told(fair.service)).notices("salon")) == 1

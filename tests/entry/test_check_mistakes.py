@@ -157,7 +157,7 @@ BROKEN = {
         POLICY,
         '"throttle"]',
         '"suspend"]',
-        "emergency.allowed.1: 'suspend' must be 'block address' or 'throttle'",
+        'emergency.allowed: overload may not "suspend": it never closes an account (P3)',
     ),
     "bad network": (
         GATEWAY,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.support import Recorder
 
     from fairuse import FairUse
-    from fairuse.stores.rows import CaseRow
+    from fairuse.rules.ladder import Case
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,7 @@ async def used(fair: FairUse, limit: str = "minutes-per-month") -> float:
     return float(entry["used"])
 
 
-async def cases(fair: FairUse) -> list[CaseRow]:
+async def cases(fair: FairUse) -> list[Case]:
     """Give the account's cases, once everybody has been told."""
     ledger = await everything_told(fair.service)
     return await ledger.cases("salon")

@@ -95,7 +95,10 @@ async def test_a_notice_that_a_crash_swallowed_is_written_at_the_next_start(
 def forget_the_cases(database: Path) -> None:
     """Leave a ledger as a crash does that comes right after its breaches were written."""
     with closing(sqlite3.connect(database)) as connection, connection:
-        connection.executescript("DELETE FROM notices; DELETE FROM cases;")
+        connection.executescript(
+            "DELETE FROM deliveries; DELETE FROM notices; DELETE FROM cases; DELETE FROM record;"
+            "UPDATE record_head SET number = 0, hash = '';"
+        )
 
 
 @pytest.mark.anyio

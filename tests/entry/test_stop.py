@@ -16,6 +16,7 @@ from tests.support import SALON, Recorder, Served, call, mounted, serving, told,
 from fairuse import FairUse
 from fairuse.base.errors import LedgerError
 from fairuse.entry import lifecycle
+from fairuse.stages import notify
 from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger
 
@@ -104,10 +105,11 @@ async def test_a_block_nobody_was_told_of_is_told_at_the_next_start(
     """A16, S15: a block whose notice could not be written is told after the restart, once."""
     monkeypatch.setattr(lifecycle, "TELL_SECONDS", 0.01)
 
-    async with mounted(config, recorder, clock) as fair:
-        monkeypatch.setattr(fair.service.ledger, "write_notice", disk_full)
-        for _ in range(80):
-            await call(fair)
+    with monkeypatch.context() as broken:
+        broken.setattr(notify, "write_notice", disk_full)
+        async with mounted(config, recorder, clock) as fair:
+            for _ in range(80):
+                await call(fair)
     assert "'notices.waiting'" in caplog.text
     for _ in range(2):
         async with mounted(config, recorder, clock) as fair:

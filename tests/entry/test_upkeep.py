@@ -15,6 +15,7 @@ from tests.support import Recorder, call, mounted, told, write_config
 from fairuse.base.clock import ManualClock
 from fairuse.entry import lifecycle
 from fairuse.entry.upkeep import Upkeep
+from fairuse.stages import notify
 from fairuse.stores.history import breaches_since, unjudged
 from fairuse.stores.rows import Batch, UsageKey
 
@@ -121,7 +122,7 @@ async def test_three_months_of_six_open_one_case(
                 fair = await stack.enter_async_context(office.running())
             ledger = await office.upkeep(fair, begins(month + 1))
             after = await ledger.cases("salon")
-            if after != before:
+            if len(after) != len(before):
                 found[month] = len(after) - len(before)
                 first = min(other for other in over if other > month - 6)
                 assert (after[0].starts_at, after[0].ends_at) == (begins(first), begins(month + 1))
@@ -152,7 +153,9 @@ async def test_what_is_due_is_put_off_while_the_ledger_is_away(
             await office.use(fair, on(month), 3)
         await office.upkeep(fair, on(3, 20))
         with monkeypatch.context() as broken:
-            broken.setattr(fair.service.ledger, fails, disk_full)
+            broken.setattr(
+                notify if fails == "open_case" else fair.service.ledger, fails, disk_full
+            )
             await office.use(fair, on(4), 1)
             assert fair.service.upkeep is not None
             for _ in range(3):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fairuse import FairUse
-    from fairuse.stores.rows import CaseRow, ItemRow, NoticeRow
+    from fairuse.rules.ladder import Case
+    from fairuse.stores.rows import ItemRow, NoticeRow
 
 pytestmark = pytest.mark.anyio
 
@@ -84,7 +85,7 @@ async def finish(fair: FairUse, item: str = "plan") -> None:
 
 async def known(
     fair: FairUse,
-) -> tuple[int, list[NoticeRow], list[ItemRow], list[CaseRow]]:
+) -> tuple[int, list[NoticeRow], list[ItemRow], list[Case]]:
     """Give the pages counted, the notices, the open pages that did not count yet, and the cases."""
     ledger = await told(fair.service)
     pages = sum((await ledger.usage("salon")).values())

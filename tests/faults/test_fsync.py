@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fairuse.stores.database import Database
 from fairuse.stores.ledger import Ledger
+from fairuse.stores.sqlite import SqliteFile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fairuse.stores.database import Access
+    from fairuse.stores.backend import Access
 
 FULL = 2
 COMMITS = 10
@@ -48,15 +48,13 @@ async def test_every_connection_waits_for_the_disk(tmp_path: Path, access: Acces
     """F-40: synchronous is FULL on each of several connections at once, however it was opened."""
     url = f"sqlite:///{tmp_path}/fairuse.db"
     await (await Ledger.open(url)).close()
-    database = await Database.open(url, access=access)
+    file = await SqliteFile.open(url, access)
     async with AsyncExitStack() as stack:
-        connections = [
-            await stack.enter_async_context(database._engine.connect()) for _ in range(5)
-        ]
+        connections = [await stack.enter_async_context(file._engine.connect()) for _ in range(5)]
         found = [
             (await each.exec_driver_sql("PRAGMA synchronous")).scalar() for each in connections
         ]
-    await database.close()
+    await file.close()
     assert found == [FULL] * 5
 
 

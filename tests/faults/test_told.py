@@ -13,6 +13,7 @@ from tests.support import NOON, mounted, told, write_config
 from fairuse.base.clock import ManualClock
 from fairuse.rules.blocks import Block
 from fairuse.stores import journal as journals
+from fairuse.stores.casebook import write_notice
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.rows import Batch, NoticeRow
 
@@ -74,7 +75,7 @@ async def test_every_block_has_a_notice_after_a_crash(tmp_path: Path, recorder: 
     )
     ledger = await Ledger.open(f"sqlite:///{tmp_path}/fairuse.db")
     await ledger.write(Batch(blocks=[first, second]))
-    await ledger.write_notice(about_first)
+    await write_notice(ledger, about_first, ())
     await ledger.close()
     config = write_config(tmp_path, policy=BURST)
     async with mounted(config, recorder, ManualClock(NOON + 4)) as fair:

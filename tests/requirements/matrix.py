@@ -24,29 +24,30 @@ Written by `python -m tests.requirements` from rows.toml and the tests' docstrin
 
 | id | class | what is asked | proof |
 |---|---|---|---|"""
-LATER = {
-    "ladder": "to come: the ladder of notice, choice, measure and charge",
-    "operator": "to come: an operator decides",
-    "text": "to come: a published text",
-}
+FIRST = "scenarios/"
+"""The tests that are shown before others: they prove a row as it is written."""
 
 _ID = re.compile(r"(?<![\w-])(?:[A-E][0-9]{2}|[SP][0-9]{1,2})(?![\w-])")
 _RANGE = re.compile(r"(?<![\w-])([A-E])([0-9]{2})\s?[-\u2013]\s?\1?([0-9]{2})(?![\w-])")
 
 
 class Row(NamedTuple):
-    """A row; `later` or `rest` say what is still to come of it."""
+    """A row; `later` or `rest` say what is still to come of it.
+
+    `place` is the page where people read it, or what an operator decides it with.
+    """
 
     id: str
     kind: str
     says: str
     later: str
     rest: str
+    place: str
 
     @property
-    def needs_proof(self) -> bool:
-        """Say whether the gateway itself has something to do."""
-        return "M" in self.kind.split("+")
+    def is_for_people(self) -> bool:
+        """Say whether an operator or a reader has something to do."""
+        return not {"O", "T"}.isdisjoint(self.kind.split("+"))
 
 
 class Proof(NamedTuple):
@@ -60,7 +61,12 @@ def rows() -> list[Row]:
     """Read the rows."""
     tables = tomllib.loads((HERE / "rows.toml").read_text())
     return [
-        Row(letter + number, row["class"], row["says"], row.get("later", ""), row.get("rest", ""))
+        Row(
+            letter + number,
+            row["class"],
+            row["says"],
+            *(row.get(key, "") for key in ("later", "rest", "place")),
+        )
         for letter, table in tables.items()
         for number, row in table.items()
     ]
@@ -97,9 +103,9 @@ def named(text: str) -> set[str]:
 
 
 def proven() -> dict[str, list[str]]:
-    """Give the tests of each id."""
+    """Give the tests of each id, scenarios first."""
     found: dict[str, list[str]] = {}
-    for proof in proofs():
+    for proof in sorted(proofs(), key=lambda proof: not proof.test.startswith(FIRST)):
         found.setdefault(proof.id, []).append(proof.test)
     return found
 
@@ -112,7 +118,9 @@ def matrix() -> str:
 
 
 def _proof(row: Row, tests: dict[str, list[str]]) -> str:
-    if row.id not in tests:
-        return LATER.get(row.later, "")
-    shown = "<br>".join(f"`{test}`" for test in tests[row.id][:SHOWN])
-    return f"{shown}<br>to come: {row.rest}" if row.rest else shown
+    shown = [f"`{test}`" for test in tests.get(row.id, [])[:SHOWN]]
+    if row.place:
+        shown.append(f"`{row.place}`")
+    if row.later or row.rest:
+        shown.append(f"to come: {row.later or row.rest}")
+    return "<br>".join(shown)

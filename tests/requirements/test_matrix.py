@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.requirements.matrix import (
-    LATER,
     MATRIX,
     PROMISES,
     SCENARIOS,
@@ -14,6 +15,7 @@ from tests.requirements.matrix import (
     proven,
     rows,
 )
+from tests.support import REPOSITORY
 
 ROWS = rows()
 COUNTS = {"A": 32, "B": 30, "C": 24, "D": 27, "E": 37}
@@ -26,13 +28,12 @@ def test_every_row_is_there_once() -> None:
     ]
     assert [row.id for row in ROWS] == expected
     assert {row.kind for row in ROWS} == {"M", "M+O", "M+T", "O", "T"}
-    assert {row.later for row in ROWS} == {"", *LATER}
 
 
 def test_what_the_gateway_does_is_proven_or_promised() -> None:
-    """A row that needs no person has a test, or says what will bring it."""
+    """A row has a test, a place where people read or decide it, or says what will bring it."""
     tests = proven()
-    missing = [row.id for row in ROWS if row.id not in tests and not row.later]
+    missing = [row.id for row in ROWS if row.id not in tests and not (row.later or row.place)]
     assert missing == []
 
 
@@ -43,10 +44,16 @@ def test_what_is_proven_is_promised_no_longer() -> None:
     assert [row.id for row in ROWS if row.id not in tests and row.rest] == []
 
 
-def test_rows_for_people_are_not_promised_as_code() -> None:
-    """What waits for a person or a text asks nothing of the gateway itself."""
-    wrong = [row.id for row in ROWS if row.needs_proof and row.later in ("operator", "text")]
-    assert wrong == []
+def test_what_people_do_has_a_place() -> None:
+    """A place is for a row that people read or decide about, and it is there, heading and all."""
+    placed = [row for row in ROWS if row.place]
+    assert [row.id for row in placed if not row.is_for_people] == []
+    assert [row.id for row in ROWS if row.kind in {"O", "T"} and not (row.place or row.later)] == []
+    for page, _, anchor in {row.place.partition("#") for row in placed}:
+        titles = re.findall(r"^##+ (.*)$", (REPOSITORY / page).read_text("utf-8"), re.MULTILINE)
+        assert anchor in {
+            re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles
+        }
 
 
 def test_tests_name_what_exists() -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 from babel.messages.pofile import read_po
+from jinja2 import Environment
+from jinja2.ext import extract_from_ast
 
 import fairuse
 from fairuse.base.texts import LANGUAGES
@@ -40,7 +42,16 @@ def _marked(file: Path) -> set[str]:
     }
 
 
-MARKED = set().union(*map(_marked, SOURCE.rglob("*.py")))
+def _shown_by(template: Path) -> set[str]:
+    """Give the texts that a template marks with `_`."""
+    tree = Environment(autoescape=True).parse(template.read_text("utf-8"))
+    found = [text for _, _, text in extract_from_ast(tree, ("_",), babel_style=False)]
+    return {text[0] for text in found if isinstance(text, tuple) and text[0] is not None}
+
+
+MARKED = set().union(
+    *map(_marked, SOURCE.rglob("*.py")), *map(_shown_by, SOURCE.rglob("templates/*.html"))
+)
 WORDS = {REQUEST.one} | {f"calendar {unit}" for unit in get_args(Unit)}
 TEXTS = sorted(MARKED | WORDS)
 
@@ -67,7 +78,7 @@ def test_every_text_of_a_customer_is_marked() -> None:
     """What refusals and notices say is marked for translation, all of it."""
     told = {text for problem in PROBLEMS.values() for text in (problem.title, problem.detail)}
     told |= {text for template in NOTICES for text in template}
-    assert len(NOTICES) == 5
+    assert len(NOTICES) == 11
     assert told | {" (location {location})", "the agreed price"} <= MARKED
 
 

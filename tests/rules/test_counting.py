@@ -46,11 +46,13 @@ def test_a_rolling_window_gets_its_tally() -> None:
 
 
 def test_a_changed_amount_keeps_what_was_used() -> None:
-    """F-28, S17 (raised, lowered): no amount is in a tally's name; it crosses each amount once."""
+    """F-28, S17, P7: no amount is in a name; a lowered one is crossed by what comes next."""
     assert TallyKey._fields == ("account", "limit", "window", "scope")
     clock = ManualClock()
     tally = CalendarTally(KEY)
     slot = tally.take(5, clock.now(), Span(0, 86_400))
     tally.settle(slot, 5, 5)
-    assert [tally.crosses(slot, amount) for amount in (10, 5, 4, 3)] == [False, False, True, False]
-    assert (tally.used, tally.after(1, "")) == (5, 6)
+    assert not any(tally.crosses(slot, amount) for amount in (10, 5, 4, 3))
+    tally.settle(tally.take(1, clock.now(), Span(0, 86_400)), 1, 1)
+    assert [tally.crosses(slot, amount) for amount in (4, 4, 3)] == [True, False, False]
+    assert (tally.used, tally.after(1, "")) == (6, 7)

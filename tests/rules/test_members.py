@@ -54,7 +54,11 @@ def test_a_member_counts_once() -> None:
     tally = MembersTally(KEY)
     slot = _see(tally, "abcdefghij" * 3, clock)
     assert (tally.used, slot.settled, slot.open) == (10, 10, 0)
-    assert [tally.crosses(slot, amount) for amount in (10, 9, 1)] == [False, True, False]
+    assert not tally.crosses(slot, 10)
+    _see(tally, "abc", clock)
+    assert not tally.crosses(slot, 5), "S17: they were within it when they came"
+    _see(tally, "k", clock)
+    assert [tally.crosses(slot, amount) for amount in (10, 9)] == [True, False]
 
 
 def test_the_eleventh_user_is_one_too_many() -> None:

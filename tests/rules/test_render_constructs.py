@@ -315,5 +315,6 @@ def test_a_policy_without_packages_has_no_table() -> None:
     assert [part.splitlines()[0] for part in render(policy, "en").split("\n## ")[1:]] == [
         "What is agreed",
         "How it is counted",
+        "If you use more than is agreed",
         "What we do, and what we don't",
     ]

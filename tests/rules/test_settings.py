@@ -92,7 +92,9 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "ledger": (
         {"ledger": {"url": "postgresql://x"}},
-        'ledger.url: "postgresql://x" is no ledger; write it like "sqlite:///var/fairuse.db"',
+        'ledger.url: is no ledger; write "sqlite:///var/fairuse.db",'
+        ' or "postgresql://user@host/database"'
+        " (in a password, / ? and # are written %2F %3F and %23)",
     ),
     "store of counters": (
         {"counters": {"store": "redis:6379"}},

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from fairuse import FairUse
     from fairuse.base.clock import ManualClock
-    from fairuse.stores.rows import CaseRow, NoticeRow
+    from fairuse.rules.ladder import Case
+    from fairuse.stores.rows import NoticeRow
 
 SENDER = "key-of-sender"
 CONTACT = "mailto:support@provider.example"
@@ -148,14 +149,15 @@ async def shown(fair: FairUse, account: str, limit: str) -> list[dict[str, Any]]
     return [entry for entry in page["limits"] if entry["limit"] == limit]
 
 
-async def opened(fair: FairUse, account: str) -> list[CaseRow]:
+async def opened(fair: FairUse, account: str) -> list[Case]:
     """Give the cases of an account, once everybody has been told."""
     return await (await told(fair.service)).cases(account)
 
 
 async def written(fair: FairUse, account: str) -> list[NoticeRow]:
-    """Give the notices of an account, the oldest first."""
-    return (await (await told(fair.service)).notices(account))[::-1]
+    """Give the notices of an account but for early warnings, the oldest first."""
+    found = await (await told(fair.service)).notices(account)
+    return [notice for notice in reversed(found) if notice.kind != "warning"]
 
 
 async def pass_time(fair: FairUse, clock: ManualClock, until: str) -> None:

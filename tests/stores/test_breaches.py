@@ -13,14 +13,11 @@ from fairuse.base.clock import ManualClock
 from fairuse.stores.breaches import WITHOUT_A_WINDOW, Breaches
 from fairuse.stores.history import breaches_since, open_episodes
 from fairuse.stores.journal import Journal
-from fairuse.stores.ledger import Ledger
 from fairuse.stores.protocol import Crossing, Exceeded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
     from fairuse.rules.terms import LimitTerms
+    from fairuse.stores.ledger import Ledger
     from fairuse.stores.rows import BreachRow
 
 pytestmark = pytest.mark.anyio
@@ -66,11 +63,9 @@ class Watch:
 
 
 @pytest.fixture
-async def watch(tmp_path: Path) -> AsyncIterator[Watch]:
+def watch(ledger: Ledger) -> Watch:
     """Give breaches of an empty ledger."""
-    ledger = await Ledger.open(f"sqlite:///{tmp_path}/fairuse.db")
-    yield Watch(ledger)
-    await ledger.close()
+    return Watch(ledger)
 
 
 @pytest.mark.parametrize("restart", [False, True])

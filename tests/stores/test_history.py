@@ -24,12 +24,10 @@ from fairuse.stores.history import (
     total_usage,
     unjudged,
 )
-from fairuse.stores.ledger import Ledger
 from fairuse.stores.rows import Batch, BreachRow, UsageKey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from fairuse.stores.ledger import Ledger
 
 pytestmark = pytest.mark.anyio
 
@@ -38,14 +36,6 @@ COHORT = CohortKey("booking", "basic", "calls")
 BREACH = BreachRow(
     "salon", "anna", "month", (("location", "x"),), NOON, NOON + 60, NOON + 5, 11, 10
 )
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    """Give an empty ledger."""
-    ledger = await Ledger.open(f"sqlite:///{tmp_path}/fairuse.db")
-    yield ledger
-    await ledger.close()
 
 
 async def use(ledger: Ledger, account: str, *used: tuple[float, int], place: str = "") -> None:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.support import NOON
 
+from fairuse.stores.casebook import warn_of_item
 from fairuse.stores.journal import Journal
-from fairuse.stores.ledger import Ledger
 from fairuse.stores.rows import ItemAged, ItemClosed, ItemRow, NoticeRow
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fairuse.base.clock import ManualClock
+    from fairuse.stores.ledger import Ledger
     from fairuse.stores.rows import ItemChange
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +52,7 @@ COURSES: dict[str, tuple[list[ItemChange], list[ItemRow], list[ItemRow]]] = {
 @pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize("case", COURSES.values(), ids=COURSES)
 async def test_an_item_is_as_it_was_told(
-    tmp_path: Path,
+    ledger: Ledger,
     clock: ManualClock,
     case: tuple[list[ItemChange], list[ItemRow], list[ItemRow]],
     *,
@@ -61,7 +60,6 @@ async def test_an_item_is_as_it_was_told(
 ) -> None:
     """E28, E29, S16: told at once or one by one, in order or not, an item has one day and end."""
     changes, still_open, aged = case
-    ledger = await Ledger.open(f"sqlite:///{tmp_path}/fairuse.db")
     journal = Journal()
     journal.note_item(OTHER)
     for change in changes:
@@ -71,12 +69,10 @@ async def test_an_item_is_as_it_was_told(
     assert await ledger.items() == [OTHER, *still_open]
     assert await ledger.items(aged=True) == aged
     assert await ledger.items(opened_before=NOON) == [OTHER]
-    await ledger.close()
 
 
-async def test_an_item_is_warned_of_once(tmp_path: Path, clock: ManualClock) -> None:
+async def test_an_item_is_warned_of_once(ledger: Ledger, clock: ManualClock) -> None:
     """E29: the warning and the mark that it was given are written together, and stay."""
-    ledger = await Ledger.open(f"sqlite:///{tmp_path}/fairuse.db")
     journal = Journal()
     notice = NoticeRow("salon", "anna", "drafts", NOON, 0, 0, "", "en", (), "plan", "body")
     for again in (False, True):
@@ -86,6 +82,5 @@ async def test_an_item_is_warned_of_once(tmp_path: Path, clock: ManualClock) -> 
         warned = {item.item for item in await ledger.items() if item.warned}
         assert warned == ({"plan"} if again else set())
         if not again:
-            await ledger.warn_of_item(PLAN, notice)
+            await warn_of_item(ledger, PLAN, notice, ())
     assert await ledger.notices("anna") == [notice]
-    await ledger.close()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,14 +13,13 @@ from fairuse.rules.blocks import Block
 from fairuse.rules.tally import MOST, RollingTally, TallyKey
 from fairuse.stores.history import breaches_since, note_judged, unjudged
 from fairuse.stores.journal import Journal
-from fairuse.stores.ledger import Ledger
 from fairuse.stores.rows import BreachRow, EventRow, ItemRow, MemberRow, UsageKey
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from tests.ledgers import Place
 
     from fairuse.base.clock import ManualClock
+    from fairuse.stores.ledger import Ledger
 
 pytestmark = pytest.mark.anyio
 
@@ -32,16 +29,6 @@ EVENT = EventRow("crm", "/calls", "1", NOON, NOON - 60, adjusted=False)
 ITEM = ItemRow("anna", "drafts", "plan", 1, NOON)
 BREACH = BreachRow("salon", "anna", "burst", (), NOON, NOON + 60, NOON, 11, 10)
 USAGE = UsageKey("anna", "x", "m", int(NOON))
-
-
-@asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Ledger]:
-    """Open a ledger."""
-    ledger = await Ledger.open(f"sqlite:///{folder}/fairuse.db")
-    try:
-        yield ledger
-    finally:
-        await ledger.close()
 
 
 def note_everything(journal: Journal, clock: ManualClock, units: int) -> None:
@@ -91,119 +78,112 @@ NOTHING = {
 }
 
 
-async def test_everything_noted_is_written(tmp_path: Path, clock: ManualClock) -> None:
+async def test_everything_noted_is_written(ledger: Ledger, clock: ManualClock) -> None:
     """S15: of each kind the latest word is written, usage is added up, and blocks are all kept."""
-    async with opened(tmp_path) as ledger:
-        assert await everything(ledger) == NOTHING
-        journal = Journal()
-        for units in (2, 3):
-            note_everything(journal, clock, units)
-            assert await journal.flush(ledger, clock.now())
-        assert await everything(ledger) == WRITTEN
+    assert await everything(ledger) == NOTHING
+    journal = Journal()
+    for units in (2, 3):
+        note_everything(journal, clock, units)
+        assert await journal.flush(ledger, clock.now())
+    assert await everything(ledger) == WRITTEN
 
 
 @pytest.mark.parametrize("table", ["slots", "usage", "members", "events", "breaches", "items"])
 async def test_a_write_that_fails_is_put_back_whole(
-    tmp_path: Path, clock: ManualClock, table: str
+    place: Place, ledger: Ledger, clock: ManualClock, table: str
 ) -> None:
     """F-41: whatever part of a write fails, none of it is written, and all of it is next time."""
-    async with opened(tmp_path) as ledger:
-        journal = Journal()
-        with closing(sqlite3.connect(tmp_path / "fairuse.db")) as other:
-            other.execute(f"ALTER TABLE {table} RENAME TO away")
-            for units in (2, 3):
-                note_everything(journal, clock, units)
-                assert not await journal.flush(ledger, clock.now())
-            other.execute(f"ALTER TABLE away RENAME TO {table}")
-        assert await everything(ledger) == NOTHING
-        assert await journal.flush(ledger, clock.now())
-        assert await everything(ledger) == WRITTEN
+    journal = Journal()
+    await place.sql(f"ALTER TABLE {table} RENAME TO away")
+    for units in (2, 3):
+        note_everything(journal, clock, units)
+        assert not await journal.flush(ledger, clock.now())
+    await place.sql(f"ALTER TABLE away RENAME TO {table}")
+    assert await everything(ledger) == NOTHING
+    assert await journal.flush(ledger, clock.now())
+    assert await everything(ledger) == WRITTEN
 
 
 async def test_an_event_is_known_until_it_is_written(
-    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P8: an event is known while it waits, while it is written, and while a write has failed."""
-    async with opened(tmp_path) as ledger:
-        journal, write = Journal(), ledger.write
-        fails = [True, False]
-        known_while_written = []
+    journal, write = Journal(), ledger.write
+    fails = [True, False]
+    known_while_written = []
 
-        async def failing(batch: Any) -> None:
-            known_while_written.append(journal.knows_event("crm", "/calls", "1"))
-            if fails.pop(0):
-                raise LedgerError("disk full")
-            await write(batch)
+    async def failing(batch: Any) -> None:
+        known_while_written.append(journal.knows_event("crm", "/calls", "1"))
+        if fails.pop(0):
+            raise LedgerError("disk full")
+        await write(batch)
 
-        monkeypatch.setattr(ledger, "write", failing)
-        assert not journal.knows_event("crm", "/calls", "1")
-        journal.note_event(EVENT)
-        assert journal.knows_event("crm", "/calls", "1")
-        assert not journal.knows_event("crm", "/calls", "2")
-        assert not journal.knows_event("other", "/calls", "1")
-        for written in (False, True):
-            assert await journal.flush(ledger, clock.now()) is written
-            assert journal.knows_event("crm", "/calls", "1") is not written
-        assert known_while_written == [True, True]
-        assert await ledger.known_events([("crm", "/calls", "1")]) == {("crm", "/calls", "1")}
+    monkeypatch.setattr(ledger, "write", failing)
+    assert not journal.knows_event("crm", "/calls", "1")
+    journal.note_event(EVENT)
+    assert journal.knows_event("crm", "/calls", "1")
+    assert not journal.knows_event("crm", "/calls", "2")
+    assert not journal.knows_event("other", "/calls", "1")
+    for written in (False, True):
+        assert await journal.flush(ledger, clock.now()) is written
+        assert journal.knows_event("crm", "/calls", "1") is not written
+    assert known_while_written == [True, True]
+    assert await ledger.known_events([("crm", "/calls", "1")]) == {("crm", "/calls", "1")}
 
 
 async def test_what_is_noted_during_a_write_is_written_by_the_next(
-    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S15: whoever waits for a flush knows that all it noted before is written."""
-    async with opened(tmp_path) as ledger:
-        journal, write = Journal(), ledger.write
-        begun, go_on = asyncio.Event(), asyncio.Event()
+    journal, write = Journal(), ledger.write
+    begun, go_on = asyncio.Event(), asyncio.Event()
 
-        async def slow(batch: Any) -> None:
-            begun.set()
-            await go_on.wait()
-            await write(batch)
+    async def slow(batch: Any) -> None:
+        begun.set()
+        await go_on.wait()
+        await write(batch)
 
-        monkeypatch.setattr(ledger, "write", slow)
-        journal.note_usage("anna", "x", "m", 1, NOON)
-        first = asyncio.create_task(journal.flush(ledger, clock.now()))
-        await begun.wait()
-        journal.note_usage("anna", "x", "m", 10, NOON)
-        second = asyncio.create_task(journal.flush(ledger, clock.now()))
-        go_on.set()
-        assert await first
-        assert await second
-        assert await ledger.usage("anna") == {USAGE: 11}
+    monkeypatch.setattr(ledger, "write", slow)
+    journal.note_usage("anna", "x", "m", 1, NOON)
+    first = asyncio.create_task(journal.flush(ledger, clock.now()))
+    await begun.wait()
+    journal.note_usage("anna", "x", "m", 10, NOON)
+    second = asyncio.create_task(journal.flush(ledger, clock.now()))
+    go_on.set()
+    assert await first
+    assert await second
+    assert await ledger.usage("anna") == {USAGE: 11}
 
 
 async def test_a_breach_that_goes_on_stays_one_and_is_judged_once(
-    tmp_path: Path, clock: ManualClock
+    ledger: Ledger, clock: ManualClock
 ) -> None:
     """B25: what is new about a breach changes it, and does not bring it up for judgement again."""
-    async with opened(tmp_path) as ledger:
-        journal = Journal()
-        later = BREACH._replace(ends_at=NOON + 90, last_at=NOON + 30, reading=15)
-        for breach in (BREACH, later):
-            journal.note_breach(breach)
-            assert await journal.flush(ledger, clock.now())
-        assert await unjudged(ledger, NOON + 89) == []
-        assert await unjudged(ledger, NOON + 90) == [later]
-        await note_judged(ledger, later)
-        journal.note_breach(later._replace(reading=16))
+    journal = Journal()
+    later = BREACH._replace(ends_at=NOON + 90, last_at=NOON + 30, reading=15)
+    for breach in (BREACH, later):
+        journal.note_breach(breach)
         assert await journal.flush(ledger, clock.now())
-        assert await unjudged(ledger, NOON + 90) == []
-        assert await breaches_since(ledger, NOON) == [later._replace(reading=16)]
+    assert await unjudged(ledger, NOON + 89) == []
+    assert await unjudged(ledger, NOON + 90) == [later]
+    await note_judged(ledger, later)
+    journal.note_breach(later._replace(reading=16))
+    assert await journal.flush(ledger, clock.now())
+    assert await unjudged(ledger, NOON + 90) == []
+    assert await breaches_since(ledger, NOON) == [later._replace(reading=16)]
 
 
 async def test_sums_beyond_all_counting_can_still_be_written(
-    tmp_path: Path, clock: ManualClock
+    ledger: Ledger, clock: ManualClock
 ) -> None:
     """F-27: however large the costs that one account tells, the ledger takes what is gathered."""
     journal, tally = Journal(), RollingTally(KEY, 60)
-    async with opened(tmp_path) as ledger:
-        for _ in range(3):
-            for _ in range(2_000):
-                slot = tally.take(0, clock.now(), None)
-                tally.settle(slot, 0, MOST)
-                journal.note_slot(tally, slot)
-                journal.note_usage("anna", "x", "m", MOST, NOON)
-            assert await journal.flush(ledger, clock.now())
-        [units] = (await ledger.usage("anna")).values()
-        assert units == tally.slots[-1].settled == MOST
+    for _ in range(3):
+        for _ in range(2_000):
+            slot = tally.take(0, clock.now(), None)
+            tally.settle(slot, 0, MOST)
+            journal.note_slot(tally, slot)
+            journal.note_usage("anna", "x", "m", MOST, NOON)
+        assert await journal.flush(ledger, clock.now())
+    [units] = (await ledger.usage("anna")).values()
+    assert units == tally.slots[-1].settled == MOST

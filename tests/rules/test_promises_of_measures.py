@@ -1,0 +1,91 @@
+"""The promises about measures: which of them an entry breaks, after those before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.rules.entries import HOUR, begun, broken, charge, entry, opened, told
+from tests.support import NOON
+
+from fairuse.rules.record import NO_CASE
+
+
+@pytest.mark.parametrize("what", ["suspend", "degrade", "reduce", "custom"])
+def test_a_measure_needs_a_notice_that_was_delivered(what: str) -> None:
+    """P2, A15: nothing begins before the customer was contacted, whatever it is."""
+    assert broken(opened(), begun(what)) == ["P2"]
+    assert broken(begun(what)) == ["P2"]
+
+
+def test_a_contract_is_ended_after_contact_only() -> None:
+    """P2: a case that nobody was told of can't end in a termination."""
+    ended = entry("case.moved", **{"from": "failed", "to": "closed", "on": "terminated"})
+    assert broken(opened(), ended) == ["P2"]
+
+
+@pytest.mark.parametrize("what", ["suspend", "terminate"])
+@pytest.mark.parametrize("rule", ["overload", "emergency"])
+def test_overload_closes_no_account(rule: str, what: str) -> None:
+    """P3, A31: not even proposed is it to suspend or terminate because of overload."""
+    proposed = begun(what, rule=rule)._replace(kind="measure.proposed")
+    assert broken(opened(rule=rule), proposed) == ["P3"]
+    assert broken(opened(rule=rule), told(), begun(what, rule=rule)) == ["P3"]
+    assert broken(opened(rule=rule), told(), begun("throttle", rule=rule)) == []
+
+
+def test_overload_ends_no_contract() -> None:
+    """P3: neither by the end of a case."""
+    case = opened(rule="overload"), told()
+    assert broken(*case, entry("case.moved", on="terminated")) == ["P3"]
+    assert broken(*case, entry("case.moved", on="resolved")) == []
+
+
+def test_a_measure_belongs_to_a_case() -> None:
+    """P4: going over an amount changes no answer: only a step of a case does."""
+    assert "P4" in broken(begun()._replace(case=NO_CASE))
+
+
+@pytest.mark.parametrize(
+    ("end", "kept"),
+    [
+        ({"until": None}, False),
+        ({"until": None, "until_under": True}, True),
+        ({"until": None, "until_under": False}, False),
+        ({"until": None, "review": NOON + 90}, True),
+        ({"until": "some day"}, False),
+        ({"until": float("nan")}, False),
+    ],
+)
+def test_a_measure_has_an_end_or_a_day_to_look_at_it(end: dict[str, Any], kept: bool) -> None:
+    """P6: an end, the use being under the limit again, or a review; else it does not begin."""
+    assert broken(opened(), told(), begun(**end)) == ([] if kept else ["P6"])
+
+
+def test_a_measure_acts_not_backwards_and_a_forgiven_window_may() -> None:
+    """P7: what is forgiven lies in the past; what is refused does not."""
+    earlier: dict[str, Any] = {"from": NOON + HOUR}
+    assert broken(opened(), told(), begun(**earlier)) == ["P7"]
+    assert broken(entry("window.forgiven", **{"from": NOON - HOUR})) == []
+
+
+def test_a_measure_hits_its_scope() -> None:
+    """P9: that of its case or a part of it, of the account the case is about."""
+    case = (opened(), told())
+    assert broken(*case, begun(scope={"location": "x", "address": "::/64"})) == []
+    assert broken(*case, begun(scope={"location": "y"})) == ["P9"]
+    assert broken(*case, begun(scope={})) == ["P9"]
+    assert broken(*case, begun(scope=None)) == ["P9"]
+    assert broken(*case, begun(account="bert")) == ["P9"]
+    assert "P9" in broken(*case, charge(account="bert"))
+
+
+def test_a_measure_that_refuses_says_why() -> None:
+    """P10: the rule, and the amount where it is one that refuses."""
+    case = (opened(rule=""), told())
+    assert broken(*case, begun("suspend", rule="")) == ["P10"]
+    assert broken(*case, begun("custom", rule="")) == []
+    assert broken(*case, begun("suspend", limit="", amount="")) == []
+    for missing in ("limit", "amount"):
+        assert broken(*case, begun("reduce", **{missing: ""})) == ["P10"]
+        assert broken(*case, begun("throttle", **{missing: ""})) == ["P10"]

@@ -1,0 +1,93 @@
+"""What the scenarios of the fair process share: deliveries, choices, and the ledger as a text."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.scenarios.support import AMSTERDAM
+from tests.support import told
+
+from fairuse.entry.decisions import Decisions
+from fairuse.stages.choose import choose
+from fairuse.stores.casebook import all_cases
+from fairuse.stores.outbox import letters, note_delivered
+from fairuse.stores.record import entries_of
+from fairuse.stores.verify import verify
+
+if TYPE_CHECKING:
+    from fairuse import FairUse
+    from fairuse.base.clock import ManualClock
+    from fairuse.rules.ladder import Case, Happening
+    from fairuse.rules.record import Entry, Value
+
+LEDGERS = Path(__file__).parent / "ledgers"
+SHOWN = (
+    *("rule", "kind", "from", "to", "on", "choice", "do", "scope", "reading", "amount", "units"),
+    *("basis", "currency", "waived", "until", "limit", "reason"),
+)
+"""What of an entry a ledger's text has, in this order."""
+
+
+async def delivered(fair: FairUse, clock: ManualClock) -> None:
+    """Have every notice that waits reach its customer now."""
+    ledger = await told(fair.service)
+    process = fair.service.process
+    assert process is not None
+    for letter in await letters(ledger, "waiting"):
+        terms = fair.service.configuration.current.accounts[letter.notice.account]
+        reading = await process.reading_of(letter)
+        grace = terms.rules.ladder.grace
+        await note_delivered(ledger, letter, clock.wall, reading, grace)
+
+
+async def chosen(fair: FairUse, clock: ManualClock, account: str, option: str) -> Case | None:
+    """Have a customer choose in the one case that is open."""
+    ledger = await told(fair.service)
+    [case] = await all_cases(ledger, account)
+    ladder = fair.service.configuration.current.accounts[account].rules.ladder
+    return await choose(case, option, clock.wall, account, ladder, ledger, "link")
+
+
+async def decided(fair: FairUse, account: str, happening: Happening, rule: str = "") -> Case | None:
+    """Have an operator decide in the oldest case that is open, or the oldest under a rule."""
+    ledger = await told(fair.service)
+    [case, *_] = [each for each in await all_cases(ledger, account) if rule in ("", each.rule)]
+    decisions = Decisions(fair.service.clock, fair.service.configuration, ledger)
+    return await decisions.decide(case, happening, "olga")
+
+
+async def assert_ledger(fair: FairUse, name: str) -> None:
+    """Compare what was recorded with the expected ledger, and prove that no promise was broken.
+
+    `FAIRUSE_REWRITE=1` writes the file anew, to be read before it is committed.
+    """
+    ledger = await told(fair.service)
+    violations = [*map(str, (await verify(ledger, None)).violations)]
+    assert not violations, violations
+    found = "".join(f"{_line(entry)}\n" for entry in await entries_of(ledger))
+    path = LEDGERS / f"{name}.txt"
+    if os.environ.get("FAIRUSE_REWRITE"):
+        path.write_text(found)
+    expected = path.read_text()
+    assert found == expected, "".join(
+        difflib.unified_diff(expected.splitlines(True), found.splitlines(True), name, "found")
+    )
+
+
+def _line(entry: Entry) -> str:
+    when = datetime.fromtimestamp(entry.at, AMSTERDAM)
+    data = {name: entry.data[name] for name in SHOWN if entry.data.get(name) not in (None, "", {})}
+    said = ", ".join(f"{name} {_text(name, value)}" for name, value in data.items())
+    return f"{when:%Y-%m-%d %H:%M}  {entry.account:8} {entry.kind:17} {entry.by}: {said}"
+
+
+def _text(name: str, value: Value) -> str:
+    if isinstance(value, float) and name in {"from", "until"}:
+        return f"{datetime.fromtimestamp(value, AMSTERDAM):%Y-%m-%d}"
+    if isinstance(value, dict):
+        return "/".join(map(str, value.values()))
+    return str(value)
