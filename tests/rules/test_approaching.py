@@ -25,7 +25,9 @@ WARN = ["80%", "projected", "90%"]
 def _terms(ladder: dict[str, Any] | None = None, **limit: Any) -> tuple[Terms, LimitTerms]:
     rules = {"limits": {"per-month": LIMIT | {"amount": "1000"} | limit}, "ladder": ladder or {}}
     rules["tariffs"] = {"for-all": [{"price": "EUR 3"}], "extra": [{"price": "EUR 7"}]}
-    tariffs = {"tariffs": {"extra": [{"price": "EUR 0.05"}], "other": [{"price": "EUR 9"}]}}
+    tariffs: dict[str, Any] = {
+        "tariffs": {"extra": [{"price": "EUR 0.05"}], "other": [{"price": "EUR 9"}]}
+    }
     tariffs["tariffs"]["new"] = [{"price": "EUR 2", "from": date(2026, 11, 3)}]
     tenant = Tenant.model_validate(TENANT | tariffs)
     policy = Policy.model_validate(POLICY | rules)
