@@ -12,7 +12,7 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(TEST)
+	$(BIN)/coverage run -m pytest --numprocesses=4 --dist=worksteal $(TEST)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
