@@ -5,12 +5,16 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 POLICY ?= booking
 
-.PHONY: demo test check bench faults docs lock httpbin clean
+.PHONY: demo test coverage check bench faults docs lock httpbin clean
 
 demo: $(READY)
 	$(BIN)/fairuse demo --policy $(POLICY) $(DEMO)
 
 test: $(READY)
+	$(BIN)/python -m pytest --numprocesses=4 --dist=worksteal $(TEST)
+
+# Tracing makes the tests take twice as long, so it is a run of its own.
+coverage: $(READY)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses=4 --dist=worksteal $(TEST)
 	$(BIN)/coverage combine --quiet
