@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fairuse import FairUse
     from fairuse.base.clock import ManualClock
     from fairuse.stores.ledger import Ledger
+    from fairuse.stores.rows import NoticeRow
 
 ACME = "acme"
 SENDER = "key-of-the-telephone-exchange"
@@ -204,6 +205,11 @@ class Office:
     async def cases(self, account: str = ACME) -> list[str]:
         """Give the rules of an account's cases, oldest first."""
         return [case.rule for case in await (await self.told()).cases(account)]
+
+    async def notices(self, account: str = ACME) -> list[NoticeRow]:
+        """Give the notices of an account but for early warnings, the latest first."""
+        found = await (await self.told()).notices(account)
+        return [notice for notice in found if notice.kind != "warning"]
 
     async def metered(self, meter: str, account: str = ACME) -> int:
         """Give what the ledger has of a meter, over all times."""

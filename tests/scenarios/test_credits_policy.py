@@ -163,7 +163,7 @@ async def test_everything_told_names_whom_to_ask(config: Path, clock: ManualCloc
             await desk.send("POST", "/sms")
             await desk.tell(event("call.made", number, "2026-11-02T12:00"))
         await desk.send("POST", "/emails", body={"recipients": 101})
-        notices = await (await desk.told()).notices(ACME)
+        notices = await desk.notices()
         assert {notice.rule for notice in notices} == {"push", "phone", "email"}
         replies = [
             await desk.send("POST", "/push", account="nobody"),

@@ -100,7 +100,7 @@ async def test_what_is_not_included_is_over_from_the_first_page(
         assert await desk.make(1) == 201
         assert await desk.cases() == []
         assert await desk.make(1, "/correspondence", user="ada") == 201
-        [notice] = await (await desk.told()).notices(ACME)
+        [notice] = await desk.notices()
         assert (notice.rule, notice.reading, notice.amount) == ("correspond-pages", 1, 0)
         assert (await desk.limits())["correspond-pages"]["standing"] == "excessive"
 
@@ -176,7 +176,7 @@ async def test_a_price_is_the_one_of_its_day(tmp_path: Path, clock: ManualClock)
             for day in range(3, 9):
                 desk.go_to(f"2026-{month}-{day:02}T10:00")
                 assert await desk.make(500) == 201
-            newest, *_ = await (await desk.told()).notices(ACME)
+            newest, *_ = await desk.notices()
             assert f"charged at {price} per on-demand page" in newest.body
 
 

@@ -81,9 +81,7 @@ async def test_more_at_the_same_time_are_served_and_their_peak_is_kept(
         entry = (await desk.limits())[limit]
         assert (entry["used"], entry["highest"], entry["over"]) == (0, agreed + 2, "charge")
         assert (await desk.cases()).count(limit) == 1
-        [notice] = [
-            notice for notice in await (await desk.told()).notices(ACME) if notice.rule == limit
-        ]
+        [notice] = [notice for notice in await desk.notices() if notice.rule == limit]
         assert (notice.reading, notice.amount) == (agreed + 2, agreed)
 
 

@@ -117,10 +117,10 @@ async def test_the_customer_is_warned_a_month_before(config: Path, clock: Manual
     async with office(config, clock) as desk:
         await desk.send("PUT", PLAN, user="ada", x_pages=4)
         await desk.upkeep("2026-02-09T23:59:59")
-        assert await (await desk.told()).notices(ACME) == []
+        assert await desk.notices() == []
         for local in ("2026-02-10T00:00:00", "2026-02-10T00:01:00", "2026-03-09T12:00"):
             await desk.upkeep(local)
-        [notice] = await (await desk.told()).notices(ACME)
+        [notice] = await desk.notices()
         assert notice.body.startswith("plan of account acme has been open since March 10, 2025")
         assert "March 10, 2026, 12:00:00" in notice.body
         assert "mailto:support@documents.example" in notice.body

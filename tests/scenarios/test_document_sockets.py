@@ -80,7 +80,7 @@ def notices(documents: Front) -> list[str]:
     """Give the rules of the account's notices, oldest first."""
     settled(documents)
     told = documents.server.run(documents.told().notices(ACME))
-    return [notice.rule for notice in reversed(told)]
+    return [notice.rule for notice in reversed(told) if notice.kind != "warning"]
 
 
 def upkeep(documents: Front, local: str) -> None:
