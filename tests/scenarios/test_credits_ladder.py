@@ -63,4 +63,4 @@ async def test_three_channels_with_a_top_up_in_the_middle(
         assert [(each.rule, each.units, str(each.amount)) for each in charges] == [
             ("phone", 9, "1.35")
         ]
-        await assert_ledger(desk.fair, "credits_topped_up")
+        await assert_ledger(desk.fair, "credits_topped_up", early=True)
