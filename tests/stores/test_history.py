@@ -13,6 +13,7 @@ from tests.support import NOON
 from fairuse.rules.cohorts import CohortKey, Member, Snapshot
 from fairuse.rules.windows import BillingDay, Span, months_before
 from fairuse.stores.history import (
+    Use,
     add_snapshot,
     breaches_since,
     first_usage,
@@ -75,11 +76,10 @@ async def test_usage_is_added_up_over_places_and_kept_apart_by_account(ledger: L
     assert await total_usage(ledger, "other", span) == {}
     assert await first_usage(ledger, "calls") == {"anna": NOON, "bert": NOON - HOUR}
     wide = Span(int(NOON) - DAY, int(NOON) + DAY)
-    assert sorted(await hourly_usage(ledger, "anna", "calls", wide)) == [
-        (NOON, 5),
-        (NOON + HOUR, 4),
-    ]
-    assert await hourly_usage(ledger, "anna", "calls", span) == [(NOON, 5)]
+    whole = Use("anna", "calls", None, wide)
+    assert await hourly_usage(ledger, whole) == [(NOON, 5), (NOON + HOUR, 4)]
+    assert await hourly_usage(ledger, whole._replace(location="x")) == [(NOON, 2)]
+    assert await hourly_usage(ledger, whole._replace(span=span)) == [(NOON, 5)]
 
 
 async def test_snapshots_come_back_as_they_were_taken(ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.rules.ladder import Facts
 from fairuse.rules.windows import Span
-from fairuse.stores.history import breaches_since, hourly_usage
+from fairuse.stores.history import breaches_since, hourly_usage, use_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,8 @@ LONGER = 1.2
 OBSERVED = 86_400
 """Seconds after which a pace says something; before that, the count itself is looked at.
 
-Of a grace that is not much longer, half of it is enough.
+Of a grace that is not much longer, half of it is enough, but an hour at least: usage is kept by the
+hour.
 """
 
 
@@ -51,17 +52,25 @@ async def assess(
         observed = min(OBSERVED, ladder.grace / 2)
         pace = _Pace(case, limit.within(case.scope), since, observed)
         still_over = await _still_over(pace, reading_of(case, limit, readings), ledger, at)
-    # The windows before count, too: the last of several has persisted like the others (C19).
-    before = (ladder.persists - 1) * (case.ends_at - case.starts_at) * LONGER
-    breaches = await breaches_since(ledger, case.starts_at - before, case.account)
-    same = [each for each in breaches if (each.rule, each.scope) == (case.rule, case.scope)]
+    breaches = await _breaches(case, ladder.persists, ledger) if ladder.persists > 1 else 1
     return Facts(
         still_over=still_over,
         window_over=at.wall >= case.ends_at + late,
         measure=measure,
         policy_changed=case.policy != terms.version,
-        breaches=max(1, len(same)),
+        breaches=breaches,
     )
+
+
+async def _breaches(case: Case, persists: int, ledger: Ledger) -> int:
+    """Count the windows above the amount: those before the case's, too (C19).
+
+    The last of several has persisted like the others.
+    """
+    before = (persists - 1) * (case.ends_at - case.starts_at) * LONGER
+    breaches = await breaches_since(ledger, case.starts_at - before, case.account)
+    same = [each for each in breaches if (each.rule, each.scope) == (case.rule, case.scope)]
+    return max(1, len(same))
 
 
 def reading_of(case: Case, limit: LimitTerms, readings: Iterable[Reading]) -> Reading | None:
@@ -92,22 +101,12 @@ async def _still_over(pace: _Pace, reading: Reading | None, ledger: Ledger, at: 
         return False
     used = reading.used if reading is not None else 0
     span = limit.span(at.wall)
-    if span is None or limit.kind != "flow":
+    if span is None:
         return used > amount.value
     begin = int(pace.since // HOUR + 1) * HOUR  # usage is kept by the hour
     elapsed = at.wall - begin
-    if elapsed < pace.observed - HOUR:
+    use = use_of(limit, pace.case.account, pace.case.scope, Span(begin, math.ceil(at.wall)))
+    if use is None or elapsed < max(pace.observed - HOUR, HOUR):
         return used > amount.value
-    units = await used_in(pace.case, limit, Span(begin, math.ceil(at.wall)), ledger)
-    return units * (span.end - span.start) > amount.value * max(elapsed, 1)
-
-
-async def used_in(case: Case, limit: LimitTerms, span: Span, ledger: Ledger) -> int:
-    """Give the units that a case's part of the account used in a span of time, by whole hours."""
-    hours = await hourly_usage(ledger, case.account, limit.meter, span, location_of(case))
-    return sum(units for _, units in hours)
-
-
-def location_of(case: Case) -> str | None:
-    """Give the location that a case is about; None where it is about the whole account."""
-    return dict(case.scope).get("location")
+    units = sum(units for _, units in await hourly_usage(ledger, use))
+    return units * (span.end - span.start) > amount.value * elapsed

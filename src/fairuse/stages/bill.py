@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fairuse.rules.charging import usage_charge
 from fairuse.rules.windows import Span
 from fairuse.stores.charges import charged_windows
-from fairuse.stores.history import breaches_since, hourly_usage
+from fairuse.stores.history import breaches_since, hourly_usage, use_of
 from fairuse.stores.warned import as_told
 
 if TYPE_CHECKING:
@@ -59,14 +59,11 @@ async def _hours(
 ) -> list[tuple[int, int]] | None:
     """Give the hours of a window with what was used; None where they are not kept.
 
-    They are kept by location, and of what is added up; what came before the policy was for the
-    contract is left out (A01).
+    What came before the policy was for the contract is left out (A01).
     """
-    scope = dict(window.scope)
-    if limit.kind != "flow" or scope.keys() - {"location"}:
-        return None
     span = Span(int(max(window.starts_at, terms.applies_from)), int(window.ends_at))
-    return await hourly_usage(ledger, window.account, limit.meter, span, scope.get("location"))
+    use = use_of(limit, window.account, window.scope, span)
+    return None if use is None else await hourly_usage(ledger, use)
 
 
 def _terms_of(step: Step | None, measure: Measure | None) -> tuple[str | None, Basis]:

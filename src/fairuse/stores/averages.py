@@ -14,6 +14,7 @@ from fairuse.rules.cohorts import Member, Snapshot, due, enough
 from fairuse.rules.expression import OwnMedian
 from fairuse.rules.windows import Calendar, Span, months_before
 from fairuse.stores.history import (
+    Use,
     add_snapshot,
     earlier_snapshots,
     first_usage,
@@ -177,7 +178,8 @@ async def _own_median(
     calendar = Calendar(key.unit)
     end = calendar.span(moment, terms.zone, billing).start
     totals: Counter[int] = Counter()
-    for hour, units in await hourly_usage(ledger, key.account, key.meter, Span(start, end)):
+    use = Use(key.account, key.meter, None, Span(start, end))
+    for hour, units in await hourly_usage(ledger, use):
         totals[calendar.span(hour, terms.zone, billing).start] += units
     return _middle(totals.values(), FEWEST[key.unit])
 

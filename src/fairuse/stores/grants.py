@@ -14,7 +14,7 @@ from fairuse.rules.grants import Grant, unused
 from fairuse.rules.record import NO_CASE, OURSELVES, Entry
 from fairuse.rules.windows import Span
 from fairuse.stores import schema
-from fairuse.stores.history import hourly_usage
+from fairuse.stores.history import hourly_usage, use_of
 from fairuse.stores.record import append
 from fairuse.stores.rows import parse_scope, scope_text
 from fairuse.stores.upsert import upsert
@@ -159,8 +159,8 @@ async def _left(
     last = ends_at - 1
     span = limit.span(last) or Span(int(ends_at), int(ends_at))
     base = limit.without_top_ups(last) or 0
-    account, scope = top_ups[0].account, dict(top_ups[0].scope)
-    hours = await hourly_usage(ledger, account, limit.meter, span, scope.get("location"))
+    use = use_of(limit, top_ups[0].account, top_ups[0].scope, span)
+    hours = [] if use is None else await hourly_usage(ledger, use)
     return unused(top_ups, 10**limit.unit.decimals, base, sum(units for _, units in hours))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Double, and_, cast, exists, func, insert, select, update
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Exists, Select
 
+    from fairuse.rules.tally import ScopeKey
+    from fairuse.rules.terms import LimitTerms
     from fairuse.rules.windows import Span
     from fairuse.stores.ledger import Ledger
 
@@ -42,11 +44,29 @@ async def first_usage(ledger: Ledger, meter: str) -> dict[str, int]:
     return {row.account: row.hour for row in await ledger.rows(query)}
 
 
-async def hourly_usage(
-    ledger: Ledger, account: str, meter: str, span: Span, location: str | None = None
-) -> list[tuple[int, int]]:
-    """Give the hours in which an account, or one location of it, used a meter, and how much."""
+class Use(NamedTuple):
+    """What an account, or one location of it, used of a meter in a span of time."""
+
+    account: str
+    meter: str
+    location: str | None
+    span: Span
+
+
+def use_of(limit: LimitTerms, account: str, scope: ScopeKey, span: Span) -> Use | None:
+    """Give the use that a limit counts in a scope; None where it is not kept so.
+
+    Usage is kept of what is added up, by location and by nothing else that a scope may name.
+    """
+    parts = dict(scope)
+    location = parts.pop("location", None)
+    return None if limit.kind != "flow" or parts else Use(account, limit.meter, location, span)
+
+
+async def hourly_usage(ledger: Ledger, use: Use) -> list[tuple[int, int]]:
+    """Give the hours in which something was used, and how much."""
     table = schema.usage
+    account, meter, location, span = use
     there = () if location is None else (table.c.location == location,)
     query = (
         select(table.c.hour, func.sum(cast(table.c.units, Double)).label("units"))
