@@ -13,7 +13,6 @@ from tests.support import told
 
 from fairuse.entry.decisions import Decisions
 from fairuse.stages.choose import choose
-from fairuse.stores.casebook import all_cases
 from fairuse.stores.outbox import letters, note_delivered
 from fairuse.stores.record import entries_of
 from fairuse.stores.verify import verify
@@ -47,7 +46,7 @@ async def delivered(fair: FairUse, clock: ManualClock) -> None:
 async def chosen(fair: FairUse, clock: ManualClock, account: str, option: str) -> Case | None:
     """Have a customer choose in the one case that is open."""
     ledger = await told(fair.service)
-    [case] = await all_cases(ledger, account)
+    [case] = await ledger.cases(account, closed=False)
     ladder = fair.service.configuration.current.accounts[account].rules.ladder
     return await choose(case, option, clock.wall, account, ladder, ledger, "link")
 
@@ -55,7 +54,9 @@ async def chosen(fair: FairUse, clock: ManualClock, account: str, option: str) -
 async def decided(fair: FairUse, account: str, happening: Happening, rule: str = "") -> Case | None:
     """Have an operator decide in the oldest case that is open, or the oldest under a rule."""
     ledger = await told(fair.service)
-    [case, *_] = [each for each in await all_cases(ledger, account) if rule in ("", each.rule)]
+    [case, *_] = [
+        each for each in await ledger.cases(account, closed=False) if rule in ("", each.rule)
+    ]
     decisions = Decisions(fair.service.clock, fair.service.configuration, ledger)
     return await decisions.decide(case, happening, "olga")
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from fairuse.base.errors import NotPossible
 from fairuse.base.texts import iso_time
-from fairuse.stores.casebook import all_cases, case_numbered, measures_of
+from fairuse.stores.casebook import case_numbered, measures_of
 from fairuse.stores.charges import charges_of
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.record import entries_of
@@ -58,7 +58,7 @@ async def cases_of(
     try:
         if number is not None:
             return await _whole(ledger, number)
-        return [_case(each) for each in await all_cases(ledger, account, closed=closed)]
+        return [_case(each) for each in await ledger.cases(account, closed=closed)]
     finally:
         await ledger.close()
 

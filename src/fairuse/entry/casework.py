@@ -13,7 +13,7 @@ from fairuse.base.errors import LedgerError, PromiseBroken, RecordSpoiled, Store
 from fairuse.base.log import logger
 from fairuse.rules.ladder import next_move
 from fairuse.stages.assess import assess, reading_of
-from fairuse.stores.casebook import note_latest, open_cases
+from fairuse.stores.casebook import note_latest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ class Casework:
 
     async def run(self) -> None:
         """Take every step that is due. Raises LedgerError; one case keeps no other waiting."""
-        for case in await open_cases(self._ledger):
+        for case in await self._ledger.cases(closed=False):
             terms = self._configuration.current.accounts.get(case.account)
             if terms is None:
                 continue  # a tenant that is left out is looked at once it is back

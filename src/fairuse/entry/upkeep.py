@@ -13,7 +13,6 @@ from fairuse.stages.escalate import judge, looks_back_to
 from fairuse.stages.meter import event_claims
 from fairuse.stages.notify import notify_ageing, notify_repeated
 from fairuse.stages.settle import settle_event
-from fairuse.stores.casebook import all_cases
 from fairuse.stores.history import breaches_since, note_judged, unjudged
 from fairuse.stores.rows import ItemAged
 
@@ -116,7 +115,7 @@ class Upkeep:
             if terms is not None and limit is not None and limit.case_after is not None:
                 since = looks_back_to(limit.case_after, breach.starts_at, terms)
                 breaches = await breaches_since(self._ledger, since, breach.account)
-                cases = await all_cases(self._ledger, breach.account, closed=True)
+                cases = await self._ledger.cases(breach.account)
                 closed = [case for case in cases if case.state == "closed"]
                 case = judge(breach, breaches, closed, terms, at)
                 if case is not None:

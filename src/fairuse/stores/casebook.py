@@ -211,22 +211,6 @@ async def note_latest(ledger: Ledger, case: Case, reading: int) -> None:
         await connection.execute(update(table).where(table.c.id == case.id).values(latest=reading))
 
 
-async def open_cases(ledger: Ledger) -> list[Case]:
-    """Give the cases that are not closed, oldest first."""
-    return await all_cases(ledger)
-
-
-async def all_cases(ledger: Ledger, account: str = "", *, closed: bool = False) -> list[Case]:
-    """Give the cases of one account or all, the closed ones too or not, oldest first."""
-    table = schema.cases
-    query = select(table).order_by(table.c.id)
-    if account:
-        query = query.where(table.c.account == account)
-    if not closed:
-        query = query.where(table.c.state != "closed")
-    return [case_of(row) for row in await ledger.rows(query)]
-
-
 async def case_numbered(ledger: Ledger, number: int) -> Case | None:
     """Give a case by its number."""
     table = schema.cases
@@ -241,10 +225,12 @@ async def measures_of(ledger: Ledger, case: int) -> list[Measure]:
     return [measure_of(row) for row in await ledger.rows(query)]
 
 
-async def measures(ledger: Ledger, *states: str) -> list[Measure]:
-    """Give the measures that are in some state, oldest first."""
+async def live_measures(ledger: Ledger, case: int | None = None) -> list[Measure]:
+    """Give the measures that are proposed or in force, of one case or all, oldest first."""
     table = schema.measures
-    query = select(table).where(table.c.state.in_(states)).order_by(table.c.id)
+    query = select(table).where(table.c.state.in_(("proposed", "in force"))).order_by(table.c.id)
+    if case is not None:
+        query = query.where(table.c.case_id == case)
     return [measure_of(row) for row in await ledger.rows(query)]
 
 

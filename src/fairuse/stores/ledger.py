@@ -116,10 +116,14 @@ class Ledger(Database):
             for row in await self.rows(query)
         ]
 
-    async def cases(self, account: str) -> list[Case]:
-        """Give the cases of an account, oldest first."""
+    async def cases(self, account: str = "", *, closed: bool = True) -> list[Case]:
+        """Give the cases of one account or all, the closed ones too or not, oldest first."""
         table = schema.cases
-        query = select(table).where(table.c.account == account).order_by(table.c.id)
+        query = select(table).order_by(table.c.id)
+        if account:
+            query = query.where(table.c.account == account)
+        if not closed:
+            query = query.where(table.c.state != "closed")
         return [case_of(row) for row in await self.rows(query)]
 
     async def notices(self, account: str, at_most: int = 50) -> list[NoticeRow]:
