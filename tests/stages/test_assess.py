@@ -14,10 +14,10 @@ from fairuse.rules.agreed import History
 from fairuse.rules.process import Ladder
 from fairuse.rules.terms import Terms
 from fairuse.rules.windows import Span
-from fairuse.stages.assess import assess
-from fairuse.stores.history import Use, use_of
+from fairuse.stages.assess import assess, look_at
 from fairuse.stores.protocol import Reading
 from fairuse.stores.rows import Batch, UsageKey
+from fairuse.stores.usage import Use, use_of
 
 if TYPE_CHECKING:
     from fairuse.rules.ladder import Case, Facts
@@ -58,9 +58,12 @@ async def used(ledger: Ledger, begin: float, end: float, an_hour: int, place: st
 async def looked_at(
     ledger: Ledger, case: Case, terms: Terms, moment: float, count: int = AMOUNT + 1
 ) -> Facts:
-    """Give what is known of a case at a moment, with the count of its window as it then is."""
+    """Give what is known of a case at the end of its grace, with the count of its window then."""
+    case = case._replace(answer_by=moment)
     reading = Reading(RULE, "calendar month", case.scope, count, count, OCTOBER, NOVEMBER)
-    return await assess(case, terms, [reading], None, ledger, Instant(moment, moment), 0)
+    sight = look_at(case, terms, reading, None, Instant(moment, moment), 0)
+    [facts] = await assess([sight], ledger)
+    return facts
 
 
 @pytest.mark.parametrize("after_the_hour", [0, 17 * MINUTE, 59 * MINUTE + 59])
@@ -103,21 +106,3 @@ def test_use_is_kept_by_location_alone() -> None:
     assert use_of(limit, "salon", CENTRUM, span) == Use("salon", "appointments", "centrum", span)
     assert use_of(limit, "salon", (("user", "anna"),), span) is None
     assert use_of(limit, "salon", (*CENTRUM, ("address", "192.0.2.1")), span) is None
-
-
-@pytest.mark.parametrize("persists", [1, 2])
-async def test_breaches_are_looked_up_where_several_are_needed(
-    ledger: Ledger, persists: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """C19: only a ladder that waits for several windows asks how many there were."""
-    from fairuse.stages import assess as stage
-
-    asked = []
-
-    async def breaches_since(*_: object) -> list[object]:
-        asked.append(1)
-        return []
-
-    monkeypatch.setattr(stage, "breaches_since", breaches_since)
-    facts = await looked_at(ledger, a_case(), terms_with(persists=persists), TOLD)
-    assert (len(asked), facts.breaches) == (persists - 1, 1)

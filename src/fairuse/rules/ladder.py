@@ -146,7 +146,7 @@ class Facts(NamedTuple):
     `policy_changed`: the policy in force is not the one the case was opened under, so that a person
     decides about every step of it (P7).
     `breaches`: how many windows were over the amount: the case's, those before it that `persists`
-    may need, and those since. It is 1 where one is enough.
+    may need, and those since; 1 where that is enough to know.
     """
 
     still_over: bool

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from fairuse.rules.charging import usage_charge
 from fairuse.rules.windows import Span
 from fairuse.stores.charges import charged_windows
-from fairuse.stores.history import breaches_since, hourly_usage, use_of
+from fairuse.stores.history import breaches_since
+from fairuse.stores.usage import hourly_usage, use_of
 from fairuse.stores.warned import as_told
 
 if TYPE_CHECKING:

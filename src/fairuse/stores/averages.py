@@ -14,15 +14,12 @@ from fairuse.rules.cohorts import Member, Snapshot, due, enough
 from fairuse.rules.expression import OwnMedian
 from fairuse.rules.windows import Calendar, Span, months_before
 from fairuse.stores.history import (
-    Use,
     add_snapshot,
     earlier_snapshots,
-    first_usage,
-    hourly_usage,
     latest_snapshot_id,
     latest_snapshots,
-    total_usage,
 )
+from fairuse.stores.usage import Use, first_usage, hourly_usage, total_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import and_, exists, insert, literal, select, update
+from sqlalchemy import and_, bindparam, exists, insert, literal, select, update
 
 from fairuse.rules.ladder import after
 from fairuse.rules.record import NO_CASE, OURSELVES, Entry
@@ -204,11 +204,14 @@ async def extend_case(
     return case._replace(**changes)
 
 
-async def note_latest(ledger: Ledger, case: Case, reading: int) -> None:
-    """Remember the last count of a case's window; it moves nothing."""
+async def note_latest(ledger: Ledger, cases: Sequence[Case]) -> None:
+    """Remember the last counts of the windows of cases, all at once; it moves nothing."""
     table = schema.cases
-    async with ledger.transaction() as connection:
-        await connection.execute(update(table).where(table.c.id == case.id).values(latest=reading))
+    one = update(table).where(table.c.id == bindparam("_id")).values(latest=bindparam("_latest"))
+    rows = [{"_id": case.id, "_latest": case.latest} for case in cases]
+    if rows:
+        async with ledger.transaction() as connection:
+            await connection.execute(one, rows)
 
 
 async def case_numbered(ledger: Ledger, number: int) -> Case | None:

@@ -14,10 +14,10 @@ from fairuse.rules.grants import Grant, unused
 from fairuse.rules.record import NO_CASE, OURSELVES, Entry
 from fairuse.rules.windows import Span
 from fairuse.stores import schema
-from fairuse.stores.history import hourly_usage, use_of
 from fairuse.stores.record import append
 from fairuse.stores.rows import parse_scope, scope_text
 from fairuse.stores.upsert import upsert
+from fairuse.stores.usage import hourly_usage, use_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -1,86 +1,31 @@
-"""What the ledger knows of the past: usage by month, snapshots of averages, and breaches."""
+"""What the ledger knows of the past: snapshots of averages, and breaches."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Double, and_, cast, exists, func, insert, select, update
+from sqlalchemy import (
+    and_,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from fairuse.rules.cohorts import CohortKey, Member, Snapshot
 from fairuse.stores import schema
+from fairuse.stores.at_once import answers
 from fairuse.stores.rows import BreachRow, parse_scope, scope_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Exists, Select
 
     from fairuse.rules.tally import ScopeKey
-    from fairuse.rules.terms import LimitTerms
-    from fairuse.rules.windows import Span
     from fairuse.stores.ledger import Ledger
-
-
-async def total_usage(ledger: Ledger, meter: str, span: Span) -> dict[str, int]:
-    """Give what each account used of a meter in a span of time."""
-    table = schema.usage
-    query = (
-        select(table.c.account, func.sum(cast(table.c.units, Double)).label("units"))
-        .where(table.c.meter == meter, table.c.hour >= span.start, table.c.hour < span.end)
-        .group_by(table.c.account)
-    )
-    return {row.account: int(row.units) for row in await ledger.rows(query)}
-
-
-async def first_usage(ledger: Ledger, meter: str) -> dict[str, int]:
-    """Give the first hour in which each account used a meter, in seconds since 1970."""
-    table = schema.usage
-    query = (
-        select(table.c.account, func.min(table.c.hour).label("hour"))
-        .where(table.c.meter == meter)
-        .group_by(table.c.account)
-    )
-    return {row.account: row.hour for row in await ledger.rows(query)}
-
-
-class Use(NamedTuple):
-    """What an account, or one location of it, used of a meter in a span of time."""
-
-    account: str
-    meter: str
-    location: str | None
-    span: Span
-
-
-def use_of(limit: LimitTerms, account: str, scope: ScopeKey, span: Span) -> Use | None:
-    """Give the use that a limit counts in a scope; None where it is not kept so.
-
-    Usage is kept of what is added up, by location and by nothing else that a scope may name.
-    """
-    parts = dict(scope)
-    location = parts.pop("location", None)
-    return None if limit.kind != "flow" or parts else Use(account, limit.meter, location, span)
-
-
-async def hourly_usage(ledger: Ledger, use: Use) -> list[tuple[int, int]]:
-    """Give the hours in which something was used, and how much."""
-    table = schema.usage
-    account, meter, location, span = use
-    there = () if location is None else (table.c.location == location,)
-    query = (
-        select(table.c.hour, func.sum(cast(table.c.units, Double)).label("units"))
-        .where(
-            table.c.account == account,
-            table.c.meter == meter,
-            table.c.hour >= span.start,
-            table.c.hour < span.end,
-            *there,
-        )
-        .group_by(table.c.hour)
-        .order_by(table.c.hour)
-    )
-    return [(row.hour, int(row.units)) for row in await ledger.rows(query)]
 
 
 async def latest_snapshot_id(ledger: Ledger) -> int:
@@ -155,6 +100,31 @@ async def breaches_since(ledger: Ledger, moment: float, account: str = "") -> li
     if account:
         query = query.where(table.c.account == account)
     return _breaches(await ledger.rows(query))
+
+
+class Breached(NamedTuple):
+    """The breaches of one limit and scope that began at a moment or later."""
+
+    account: str
+    rule: str
+    scope: ScopeKey
+    since: float
+
+
+async def breaches_in(ledger: Ledger, asked: Sequence[Breached]) -> list[int]:
+    """Count breaches, of many limits and scopes at once; those that were forgiven are none."""
+    table = schema.breaches
+    wanted = (
+        (
+            table.c.account == each.account,
+            table.c.rule == each.rule,
+            table.c.scope == scope_text(each.scope),
+            table.c.starts_at >= each.since,
+            ~_forgiven(),
+        )
+        for each in asked
+    )
+    return await answers(ledger, func.count(table.c.id), wanted)
 
 
 async def open_episodes(ledger: Ledger, moment: float) -> list[BreachRow]:
