@@ -7,17 +7,15 @@ between any two steps the next run goes on where the last one stopped.
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fairuse.base.errors import LedgerError, PromiseBroken, RecordSpoiled, StoreError
-from fairuse.base.log import logger
+from fairuse.base.apart import apart
 from fairuse.rules.ladder import next_move
 from fairuse.stages.assess import assess, look_at, reading_of
 from fairuse.stores.casebook import live_measures, note_latest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from fairuse.base.clock import Clock
     from fairuse.entry.decisions import Decisions
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 8
 """Steps that one case takes in one run at most: the ladder is not longer."""
-
-log = logger(__name__)
 
 
 class Casework:
@@ -74,7 +70,7 @@ class Casework:
         moved: list[Case | None] = []
         for sight, facts in zip(sights, await assess(sights, self._ledger), strict=True):
             case, terms = sight.case, self._configuration.current.accounts.get(sight.case.account)
-            with _by_itself(case):
+            with apart("case", case=case.id):
                 move = next_move(case, sight.ladder, facts, sight.moment)
                 if move is not None and terms is not None:
                     moved.append(await self._decisions.take(case, move, facts.measure, terms))
@@ -90,7 +86,7 @@ class Casework:
             if terms is None:
                 continue  # a tenant that is left out is looked at once it is back
             at = self._clock.now()
-            with _by_itself(case):
+            with apart("case", case=case.id):
                 if case.account not in readings:
                     readings[case.account] = await self._counters.read(case.account, at)
                 limit = terms.limit(case.rule)
@@ -110,16 +106,3 @@ def _with_latest(case: Case, reading: Reading | None) -> Case:
     if reading is None or reading.starts_at != case.starts_at:
         return case
     return case._replace(latest=reading.settled)
-
-
-@contextmanager
-def _by_itself(case: Case) -> Iterator[None]:
-    """Do something about a case that keeps no other from being moved, whatever is wrong."""
-    try:
-        yield
-    except (StoreError, PromiseBroken, RecordSpoiled) as error:
-        log.error("case.put_off", case=case.id, reason=str(error))
-    except LedgerError:
-        raise
-    except Exception:
-        log.exception("case.failed", case=case.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+from fairuse.base.apart import apart
 from fairuse.base.errors import LedgerError
 from fairuse.base.log import logger
 from fairuse.rules.ageing import counts_as_finished_at, warned_at
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.protocol import Counters
-    from fairuse.stores.rows import ItemRow
+    from fairuse.stores.rows import BreachRow, ItemRow
 
 SHORTEST_MONTH = 28 * 86_400
 OURSELVES = "(fairuse)"
@@ -68,12 +69,15 @@ class Upkeep:
 
     async def _run(self) -> None:
         at = self._clock.now()
-        self._counters.sweep(at)
-        self._blocks.sweep(at.wall)
-        self._pipeline.settle_lasting()
+        with apart("upkeep", part="sweeping"):
+            self._counters.sweep(at)
+            self._blocks.sweep(at.wall)
+        with apart("upkeep", part="open requests"):
+            self._pipeline.settle_lasting()
         try:
             await self._write()
-            await self._process.warnings.run(self._pipeline.journal.moved())
+            with apart("upkeep", part="warnings"):
+                await self._process.warnings.run(self._pipeline.journal.moved())
             async with self._ledger.try_alone("upkeep") as alone:
                 if alone:
                     await self._for_everybody(at)
@@ -83,12 +87,16 @@ class Upkeep:
 
     async def _for_everybody(self, at: Instant) -> None:
         """Do what one process does for all that share the ledger."""
-        await self._judge()
-        await self._age()
+        with apart("upkeep", part="breaches"):
+            await self._judge()
+        with apart("upkeep", part="items"):
+            await self._age()
         await self._write()
         await self._process.move()
-        await self._averages.renew(self._pipeline.configuration.current, at.wall)
-        await self._ledger.prune(at.wall)
+        with apart("upkeep", part="averages"):
+            await self._averages.renew(self._pipeline.configuration.current, at.wall)
+        with apart("upkeep", part="what is over"):
+            await self._ledger.prune(at.wall)
 
     async def _take_up(self, at: Instant) -> None:
         """Take up what other processes did: blocks, items that aged, averages that were taken."""
@@ -111,18 +119,22 @@ class Upkeep:
         config, at = self._pipeline.configuration.current, self._clock.now()
         for breach in await unjudged(self._ledger, at.wall):
             terms = config.accounts.get(breach.account)
-            limit = terms.limit(breach.rule) if terms is not None else None
-            if terms is not None and limit is not None and limit.case_after is not None:
-                since = looks_back_to(limit.case_after, breach.starts_at, terms)
-                breaches = await breaches_since(self._ledger, since, breach.account)
-                cases = await self._ledger.cases(breach.account)
-                closed = [case for case in cases if case.state == "closed"]
-                case = judge(breach, breaches, closed, terms, at)
-                if case is not None:
-                    head = self._pipeline.configuration.letterhead
-                    await notify_repeated(case, limit.case_after, terms, head, self._ledger)
             if terms is not None:  # a tenant that is left out is looked at once it is back
-                await note_judged(self._ledger, breach)
+                with apart("breach", account=breach.account, rule=breach.rule):
+                    await self._judge_one(breach, terms, at)
+
+    async def _judge_one(self, breach: BreachRow, terms: Terms, at: Instant) -> None:
+        limit = terms.limit(breach.rule)
+        if limit is not None and limit.case_after is not None:
+            since = looks_back_to(limit.case_after, breach.starts_at, terms)
+            breaches = await breaches_since(self._ledger, since, breach.account)
+            cases = await self._ledger.cases(breach.account)
+            closed = [case for case in cases if case.state == "closed"]
+            case = judge(breach, breaches, closed, terms, at)
+            if case is not None:
+                head = self._pipeline.configuration.letterhead
+                await notify_repeated(case, limit.case_after, terms, head, self._ledger)
+        await note_judged(self._ledger, breach)
 
     async def _age(self) -> None:
         """Count the items that were open too long, each once, and warn before it comes to that."""
@@ -144,13 +156,15 @@ class Upkeep:
             ]
             for known in ageing:
                 if at.wall >= known.counts_at:
-                    self._finish(known, at)
+                    with apart("item", account=known.item.account, meter=known.item.meter):
+                        self._finish(known, at)
         await journal.flush(self._ledger, at)
         for item, terms, rule, counts_at in ageing:
             warned = item.warned or at.wall >= counts_at
             if not warned and at.wall >= warned_at(counts_at, rule, terms.zone):
                 head = self._pipeline.configuration.letterhead
-                await notify_ageing(item, counts_at, terms, head, self._ledger, at)
+                with apart("item", account=item.account, meter=item.meter):
+                    await notify_ageing(item, counts_at, terms, head, self._ledger, at)
 
     def _finish(self, known: _Ageing, at: Instant) -> None:
         """Count an item as finished, with everything that is remembered of it."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import String, and_, exists, select
 
+from fairuse.base.apart import apart
 from fairuse.rules.grants import Grant, unused
 from fairuse.rules.record import NO_CASE, OURSELVES, Entry
 from fairuse.rules.windows import Span
@@ -125,9 +126,10 @@ async def carry_over(ledger: Ledger, accounts: Mapping[str, Terms], moment: floa
     for (account, name, scope, ends_at), top_ups in _by_window(await _ended(ledger, moment)):
         limit = accounts[account].limit(name) if account in accounts else None
         if limit is not None:
-            left = await _left(ledger, limit.within(scope), top_ups, ends_at)
-            for grant in top_ups:
-                carried += await add(ledger, _carried(grant, left.get(grant, 0), limit, moment))
+            with apart("top-up", account=account, limit=name):
+                left = await _left(ledger, limit.within(scope), top_ups, ends_at)
+                for grant in top_ups:
+                    carried += await add(ledger, _carried(grant, left.get(grant, 0), limit, moment))
     return carried
 
 
