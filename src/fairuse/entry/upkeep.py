@@ -177,7 +177,7 @@ class Upkeep:
         moment = counts_as_of(event, pipeline.configuration.current.settings.events.late, at.wall)
         claims = event_claims(into, "", "", item.units, moment) if terms.applies_at(moment) else []
         moved = [(EventUnits(into, item.units, releases=False), claims)]
-        settle_event(event, moved, moment, self._counters, pipeline.journal, at)
+        settle_event(event, moved, moment, terms.zone, self._counters, pipeline.journal, at)
         pipeline.journal.note_item(ItemAged(item.account, item.meter, item.item, item.units))
 
 

@@ -10,7 +10,7 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.rules.ladder import Facts, next_move
-from fairuse.rules.windows import Span
+from fairuse.rules.windows import HOUR, Span, hour_of
 from fairuse.stores.history import Breached, breaches_in
 from fairuse.stores.usage import Use, use_of, used_in
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.protocol import Reading
 
-HOUR = 3_600
 LONGER = 1.2
 """A month may be longer than the one before it."""
 OBSERVED = 86_400
@@ -149,7 +148,7 @@ def _pace(
     In a window that only grows, the pace alone can show that the use was brought back (A17).
     """
     span = limit.span(moment)
-    begin = int(since // HOUR + 1) * HOUR  # usage is kept by the hour
+    begin = hour_of(since, limit.zone) + HOUR  # usage is kept by the hour
     elapsed = moment - begin
     if span is None or elapsed < max(min(OBSERVED, grace / 2) - HOUR, HOUR):
         return None

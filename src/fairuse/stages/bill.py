@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.rules.charging import usage_charge
-from fairuse.rules.windows import Span
+from fairuse.rules.windows import HOUR, Span
 from fairuse.stores.charges import charged_windows
 from fairuse.stores.history import breaches_since
 from fairuse.stores.usage import hourly_usage, use_of
@@ -60,11 +60,15 @@ async def _hours(
 ) -> list[tuple[int, int]] | None:
     """Give the hours of a window with what was used; None where they are not kept.
 
-    What came before the policy was for the contract is left out (A01).
+    What came before the policy was for the contract is left out (A01), and so is an hour that is
+    only partly in the window, as after a change of the tenant's zone: it is not known which part.
     """
     span = Span(int(max(window.starts_at, terms.applies_from)), int(window.ends_at))
     use = use_of(limit, window.account, window.scope, span)
-    return None if use is None else await hourly_usage(ledger, use)
+    if use is None:
+        return None
+    hours = await hourly_usage(ledger, use)
+    return [(hour, units) for hour, units in hours if hour + HOUR <= span.end]
 
 
 def _terms_of(step: Step | None, measure: Measure | None) -> tuple[str | None, Basis]:
