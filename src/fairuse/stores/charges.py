@@ -159,17 +159,21 @@ async def charged_windows(ledger: Ledger, case: Case) -> set[float]:
     return {row.starts_at for row in await ledger.rows(query)}
 
 
-async def charges_of_month(ledger: Ledger, first: date) -> list[Charge]:
-    """Give the charges for windows that ended in a month, each by its own local time.
+async def charges_of_month(ledger: Ledger, first: date, moment: float) -> list[Charge]:
+    """Give the charges that become final in a month, each by its own local time.
 
-    `first` is the month's first day.
+    `first` is the month's first day. What is due to be final at the moment is, noted or not.
     """
     begin = datetime(first.year, first.month, first.day, tzinfo=UTC)
     # Local time is within a day of UTC, and no month has more than 31 of them.
     since, until = begin - timedelta(days=1), begin + timedelta(days=32)
-    ends_at = schema.charges.c.ends_at
-    query = select(schema.charges).where(ends_at >= since.timestamp(), ends_at <= until.timestamp())
-    return [charge for charge in await _charges(ledger, query) if charge.month == first]
+    final_at = schema.charges.c.final_at
+    query = select(schema.charges).where(final_at.between(since.timestamp(), until.timestamp()))
+    return [
+        charge._replace(final=charge.final or charge.final_at <= moment)
+        for charge in await _charges(ledger, query)
+        if charge.month == first
+    ]
 
 
 async def _charges(ledger: Ledger, query: Select[Any]) -> list[Charge]:
