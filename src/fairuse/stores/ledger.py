@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from fairuse.stores.journal import EventKey
 
 SLOT = ("account", "limit_name", "window_text", "scope", "slot")
-EVENTS_KEPT = 400 * 86_400
-"""How many seconds a usage event's id is remembered: longer than anybody retries."""
+TOLD_KEPT = 400 * 86_400
+"""How many seconds is kept what was told and is done with: longer than anybody retries or asks."""
 
 
 class Ledger(Database):
@@ -181,9 +181,11 @@ class Ledger(Database):
         return [ItemRow(*row) for row in await self.rows(query)]
 
     async def prune(self, moment: float) -> None:
-        """Drop the slots and closed items that are over, and events told more than a year ago.
+        """Drop the slots and closed items that are over, and what was told more than a year ago.
 
-        The latest slot of a level stays; so do usage, cases, notices, blocks and breaches.
+        That is the ids of usage events, and the letters that arrived; those that did not stay. So
+        do the latest slot of a level, usage, cases, notices, blocks, breaches, and the record,
+        which says of each notice when and where it arrived.
         """
         slots, members = schema.slots, schema.members
         over = and_(_over(moment), or_(slots.c.level == 0, _newer_slot()))
@@ -192,9 +194,17 @@ class Ledger(Database):
             await connection.execute(delete(slots).where(over))
             await connection.execute(delete(members).where(~kept))
             told = schema.events.c.told_at
-            await connection.execute(delete(schema.events).where(told < moment - EVENTS_KEPT))
+            await connection.execute(delete(schema.events).where(told < moment - TOLD_KEPT))
+            await connection.execute(delete(schema.deliveries).where(*_arrived(moment - TOLD_KEPT)))
             closed = schema.items.c.closed_at
             await connection.execute(delete(schema.items).where(closed < moment - KEPT_SECONDS))
+
+
+def _arrived(before: float) -> tuple[ColumnElement[bool], ...]:
+    """Find the letters that arrived before a moment."""
+    table = schema.deliveries.c
+    # When it would have been due again is a day later at most, and is what the index knows.
+    return (table.state == "delivered", table.due_at < before, table.delivered_at < before)
 
 
 def _over(moment: float) -> ColumnElement[bool]:
