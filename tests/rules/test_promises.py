@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.rules.entries import AT_X, HOUR, begun, broken, charge, entry, opened, told
+from tests.rules.entries import (
+    AT_X,
+    HOUR,
+    begun,
+    broken,
+    charge,
+    ended_contract,
+    entry,
+    opened,
+    talk_failed,
+    told,
+)
 from tests.support import NOON
 
 from fairuse.rules.promises import CHECKS, PROMISES, broken_by
@@ -20,7 +31,7 @@ def test_what_keeps_all_promises_is_fine() -> None:
     """P1-P10: a notice, then a measure and a charge of the units after it, break nothing."""
     assert broken(opened(), told(), begun()) == []
     assert broken(opened(), told(), charge()) == []
-    assert broken(opened(), told(), entry("case.moved", on="terminated")) == []
+    assert broken(opened(), told(), talk_failed(), ended_contract()) == []
 
 
 def test_a_charge_needs_a_notice_that_was_delivered() -> None:

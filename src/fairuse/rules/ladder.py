@@ -89,12 +89,13 @@ LADDER: dict[State, dict[Happening, State]] = {
     "persisting": _OVER,
     "proposed": {
         **_END,
+        "proposed": "proposed",
         "approved": "measured",
         "rejected": "left",
         "charged": "closed",
         "terminated": "closed",
     },
-    "left": {**_CHOICE, **_END, "proposed": "proposed"},
+    "left": {**_CHOICE, **_END, "proposed": "proposed", "renegotiating": "renegotiating"},
     "measured": {"ended": "closed", "withdrawn": "closed"},
     "renegotiating": {"agreed": "closed", "failed": "failed", "withdrawn": "closed"},
     "failed": {"proposed": "proposed", "agreed": "closed", "withdrawn": "closed"},
@@ -156,8 +157,8 @@ class Facts(NamedTuple):
 
     @property
     def looks_back(self) -> bool:
-        """Say whether what is proposed is about what was used already."""
-        return self.measure is not None and self.measure.kind == "charge"
+        """Say whether what is proposed is about what was used, or said, already."""
+        return self.measure is not None and self.measure.kind in {"charge", "terminate"}
 
 
 class Move(NamedTuple):
