@@ -149,10 +149,13 @@ def _day_of(case: Case, basis: Basis) -> float:
 def _amount_of(case: Case, limit: LimitTerms, *, by_hour: bool) -> Callable[[float], int]:
     """Give the amount in force at a moment: never less than the notice said (P7).
 
-    What was bought within an hour holds for all of it, as it isn't known what was used before.
+    What was bought within an hour holds for all of it, as it isn't known what was used before. Of
+    a level the case has the amount at its peak.
     """
 
     def amount(at: float) -> int:
+        if limit.kind != "flow":
+            return case.amount
         until = min(at + HOUR, case.ends_at) if by_hour else case.ends_at
         known = (limit.amount(at), limit.amount(math.nextafter(until, 0)))
         return max([case.amount, *(found.value for found in known if found is not None)])

@@ -112,8 +112,10 @@ class Case(NamedTuple):
     """A case of one account under one rule, for one window and scope. Times are wall time.
 
     `reading` and `amount` are those of its opening, `latest` is the last count of its window that
-    was seen, and `notified_reading` the one when the notice was delivered (A09). `answer_by` ends
-    the time for a choice, or the grace. `version` counts what has happened to it.
+    was seen, and `notified_reading` the one when the notice was delivered (A09). Of a level,
+    `latest` and `amount` are those of the peak that was furthest above the amount of its time
+    (E12). `answer_by` ends the time for a choice, or the grace. `version` counts what has happened
+    to it.
     """
 
     id: int

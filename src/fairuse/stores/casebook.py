@@ -212,11 +212,11 @@ async def extend_case(
     return case._replace(**changes)
 
 
-async def note_latest(ledger: Ledger, case: Case, reading: int) -> None:
-    """Remember the last count of a case's window; it moves nothing."""
-    table = schema.cases
+async def note_latest(ledger: Ledger, case: Case) -> None:
+    """Remember the last count of a case's window, with its amount; it moves nothing."""
+    table, values = schema.cases, {"latest": case.latest, "amount": case.amount}
     async with ledger.transaction() as connection:
-        await connection.execute(update(table).where(table.c.id == case.id).values(latest=reading))
+        await connection.execute(update(table).where(table.c.id == case.id).values(values))
 
 
 async def open_cases(ledger: Ledger) -> list[Case]:
