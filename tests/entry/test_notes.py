@@ -43,7 +43,7 @@ async def test_what_was_said_is_kept_with_who_said_it_and_when(
     shop: FairUse, clock: ManualClock
 ) -> None:
     """C09: notes are shown oldest first, and the last one says whether something is due."""
-    ledger = await told(shop.service)
+    ledger, shown = await told(shop.service), []
     for by, text, due in (
         ("olga", "They don't know yet: a new plugin?", date(2024, 1, 15)),
         ("piet", "  It is the plugin.\nThey switch it off. ", date(2999, 1, 1)),

@@ -76,9 +76,8 @@ class ChargeSoFar(NamedTuple):
 
 @dataclass(slots=True)
 class CaseSoFar:
-    """A case: `told` is the first notice of it that was delivered.
+    """A case: `told` is its first delivered notice, `priced` that of a switched tariff.
 
-    `priced` is the first one that named a price: of the measure that switched its tariff.
     `talk_failed` says that both talked about the terms and came to no agreement.
     """
 
