@@ -19,8 +19,8 @@ from fairuse.base.texts import LANGUAGES
 from fairuse.rules import notice
 from fairuse.rules.policy import Policy
 from fairuse.rules.refusal import PROBLEMS
+from fairuse.rules.units import REQUEST
 from fairuse.rules.windows import Unit
-from fairuse.stages.identify import REQUEST
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
