@@ -77,6 +77,7 @@ class OverloadWatch:
         self._usual: dict[str, Usual] = {}
         self._told: tuple[str, float] | None = None
         self._reads = True
+        self._one_at_a_time = asyncio.Lock()
 
     async def run(self) -> None:
         """Look once a second, until cancelled; what lasts then ends then."""
@@ -85,12 +86,17 @@ class OverloadWatch:
                 await self._safely()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
+            metrics.OVERLOADED.set(0)
             if (episode := self._detector.end()) is not None:
                 self._ended.append(episode)
                 await self._safely()
 
     async def look(self) -> None:
         """Look once. Raises LedgerError; what could not be done then is done the next time."""
+        async with self._one_at_a_time:
+            await self._look()
+
+    async def _look(self) -> None:
         at, rules = self._clock.now(), self._rules
         sample = self._load.look(at, rules.slow)
         if sample is not None:
@@ -136,10 +142,10 @@ class OverloadWatch:
             metrics.OVERLOADS.inc()
             self._usual.clear()
             causes = {"causes": now.causes, "under_way": sample.total, "room_for": capacity}
-            log.warning("overload.began", **causes, top=shares(now.busy))
+            log.warning("overload.began", **causes, top=dict(shares(now.busy)))
         if ended is not None:
             self._ended.append(ended)
-        if now is None:
+        if now is None and not sample.lost:
             self._note(sample)
 
     def _note(self, sample: Sample) -> None:
@@ -159,7 +165,7 @@ class OverloadWatch:
         """Note an episode that was mostly one account's; log whosever it was."""
         top = await self._top(episode)
         span = {"seconds": round(episode.ends_at - episode.starts_at), "causes": episode.causes}
-        whose = {"account": top.account if top else None, "top": shares(episode.busy)}
+        whose = {"account": top.account if top else None, "top": dict(shares(episode.busy))}
         log.warning("overload.ended", **span, **whose)
         terms = self._terms_of(top, at)
         if top is None or terms is None or terms.rules.overload is None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from fairuse.rules.model import Model, Seconds, written
 
@@ -27,7 +27,7 @@ EASED = 80
 FEWEST_ANSWERS = 60
 """Answers of which shares say something."""
 LOST_SECONDS = 10.0
-"""Seconds without a sample after which nothing is known of the time before."""
+"""Seconds without a look after which nothing is known of them."""
 
 
 def _percentage(value: object) -> int:
@@ -52,6 +52,12 @@ class Overload(Model):
     clear: Seconds = 60
     top_share: Percentage = 50
 
+    @model_validator(mode="after")
+    def _ends_after_it_began(self) -> Self:
+        if self.clear < self.for_:
+            raise ValueError("clear must not be shorter than for")
+        return self
+
     def capacity(self, connections: int | None) -> int | None:
         """Give how many requests may be under way at once: what is normal, times the headroom.
 
@@ -73,6 +79,11 @@ class Sample(NamedTuple):
     answered: int
     slow: int
     failed: int
+
+    @property
+    def lost(self) -> bool:
+        """Say whether too much time went by for what was seen to say anything of it."""
+        return self.seconds > LOST_SECONDS
 
     @property
     def total(self) -> int:
@@ -125,8 +136,9 @@ class Detector:
 
     def take(self, sample: Sample, rules: Overload, capacity: int | None) -> Episode | None:
         """Take the next sample, and give the episode that it ended, if it did."""
-        if sample.seconds > LOST_SECONDS:
+        if sample.lost:
             self._samples.clear()
+            return None
         self._samples.append(sample)
         over = sum(each.seconds for each in self._samples) - rules.for_
         while over >= self._samples[0].seconds and len(self._samples) > 1:
