@@ -30,9 +30,9 @@ ACCOUNTS = st.dictionaries(st.text("abc", min_size=1), st.integers(0, 10**9), ma
 
 def whose(busy: Mapping[str, int], usual: Usual) -> str | None:
     """Name the account whose overload it was."""
-    [top, *_] = shares(busy) or [None]
-    known = top is not None and stands_out(top, busy, usual, RULES, NOW)
-    return top.account if top is not None and known else None
+    found = shares(busy, most=1)
+    meant = [top.account for top in found if stands_out(top, busy, usual, RULES, NOW)]
+    return meant[0] if meant else None
 
 
 CASES = {

@@ -110,7 +110,7 @@ async def platform(
     days = [
         moment for first in range(1, 29, 9) for moment in months("2026-10", 4, f"{first:02}T10:00")
     ]
-    past = {account: dict.fromkeys(days, units * 10_000) for account, units in usual.items()}
+    past = {account: dict.fromkeys(days, units * 1_000_000) for account, units in usual.items()}
     await used_before(config, BUSY, past)
     app = Slow()
     async with running(config, app, clock) as fair:

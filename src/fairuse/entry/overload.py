@@ -145,7 +145,8 @@ class OverloadWatch:
             log.warning("overload.began", **causes, top=dict(shares(now.busy)))
         if ended is not None:
             self._ended.append(ended)
-        if now is None and not sample.lost:
+        room = capacity is None or sample.total <= capacity
+        if now is None and room and not sample.lost:
             self._note(sample)
 
     def _note(self, sample: Sample) -> None:

@@ -40,6 +40,17 @@ class Load:
     `accounts` is how many had any the last time somebody looked.
     """
 
+    __slots__ = (
+        "_answered",
+        "_failed",
+        "_looked_at",
+        "accounts",
+        "of_throttled",
+        "refused",
+        "throttle",
+        "under_way",
+    )
+
     def __init__(self) -> None:
         self.under_way: set[Exchange] = set()
         self.throttle: Throttle | None = None
