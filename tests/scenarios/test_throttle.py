@@ -52,7 +52,7 @@ async def test_what_is_above_the_share_is_refused_while_it_lasts(
 
 
 async def test_it_is_told_once_as_soon_as_possible(tmp_path: Path, clock: ManualClock) -> None:
-    """A16: it is told once something was refused, once, and is overdue after a quarter of an hour."""
+    """A16: it is told once something was refused, and is overdue after a quarter of an hour."""
     async with platform(tmp_path, clock) as under:
         await under.pass_by(1)
         await under.ask("salon", 9)
