@@ -68,6 +68,13 @@ async def test_it_is_told_once_as_soon_as_possible(tmp_path: Path, clock: Manual
         [late] = await overdue(ledger, clock.wall + QUARTER)
         assert late.notice == notice._replace(must_by=late.notice.must_by)
         await under.answer()
+        await under.pass_by(90)
+        await under.ask("salon", 9)
+        await under.pass_by(31)
+        await under.refused("salon")
+        await under.pass_by(1)
+        assert len(await written(under.fair, "salon")) == 1
+        await under.answer()
 
 
 async def test_it_needs_the_policys_word(tmp_path: Path, clock: ManualClock) -> None:

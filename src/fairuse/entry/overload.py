@@ -7,6 +7,7 @@ puts together what all of them saw.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from fairuse.base import metrics
 from fairuse.base.errors import LedgerError
 from fairuse.base.log import logger
 from fairuse.rules.attribution import (
+    ONE_INCIDENT_SECONDS,
     USUAL_SECONDS,
     Usual,
     fair_share,
@@ -75,7 +77,7 @@ class OverloadWatch:
         self._busy: Counter[str] = Counter()
         self._noted_at = clock.now().monotonic
         self._usual: dict[str, Usual] = {}
-        self._told: tuple[str, float] | None = None
+        self._told: dict[str, float] = {}
         self._reads = True
         self._one_at_a_time = asyncio.Lock()
 
@@ -196,16 +198,17 @@ class OverloadWatch:
         )
 
     async def _tell(self, at: Instant) -> None:
-        """Tell an account that is throttled, once an episode, and only if anything was refused."""
+        """Tell an account that is throttled, once an hour, and only if anything was refused."""
         throttle = self._load.throttle
         if throttle is None or not self._load.refused:
             return
         terms = self._configuration.current.accounts.get(throttle.account)
-        if terms is None or self._told == (throttle.account, throttle.since):
+        told = self._told.get(throttle.account, -math.inf)
+        if terms is None or throttle.since - told < ONE_INCIDENT_SECONDS:
             return
         head = self._configuration.letterhead
         await notify_throttled(throttle, terms, head, self._ledger, at)
-        self._told = (throttle.account, throttle.since)
+        self._told[throttle.account] = throttle.since
 
     def _terms_of(self, top: Share | None, at: Instant) -> Terms | None:
         """Give the terms of an account, where its policy is for its contract."""
