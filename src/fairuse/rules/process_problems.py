@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairuse.rules.emergency import CLOSING, OVERLOAD
 from fairuse.rules.ladder import REPEATED
 from fairuse.rules.nearest import suggestion
 from fairuse.rules.process import PRICED
@@ -49,7 +50,7 @@ def tariffs_of(policy: Policy) -> dict[str, str]:
 
 
 def _rule_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str, str]]:
-    known = {**policy.limits, REPEATED: None}
+    known = {**policy.limits, REPEATED: None, OVERLOAD: None}
     for name in step.limits or ():
         limit = policy.limits.get(name)
         if name not in known:
@@ -58,6 +59,10 @@ def _rule_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str, 
             yield key, f'"{name}" opens no case, so no step is ever taken for it'
         elif name == REPEATED and policy.case_after is None:
             yield key, f'"{REPEATED}" needs case_after in the policy'
+        elif name == OVERLOAD and policy.overload is None:
+            yield key, f'"{OVERLOAD}" needs [overload] in the policy'
+        elif name == OVERLOAD and step.do in CLOSING:
+            yield key, f'overload may not "{step.do}": it never closes an account (P3)'
 
 
 def _tariff_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str, str]]:
@@ -68,8 +73,9 @@ def _tariff_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str
 
 def _switch_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str, str]]:
     """Find limits whose units have no price of their own: they are known by the hour alone."""
-    if step.covers(REPEATED) and policy.case_after is not None:
-        yield key, f'"{REPEATED}" is about no one limit whose units could be priced; name some'
+    of_none = {REPEATED: policy.case_after, OVERLOAD: policy.overload}
+    for rule in (rule for rule, there in of_none.items() if there and step.covers(rule)):
+        yield key, f'"{rule}" is about no one limit whose units could be priced; name some'
     for name, limit in _covered(step, policy):
         meter = policy.meters.get(limit.meter)
         by_window = isinstance(limit.window, Calendar) and set(limit.scope) <= {"location"}
