@@ -11,6 +11,8 @@ from fairuse.base.errors import LedgerError, PromiseBroken, StoreError
 from fairuse.entry import fair_process
 from fairuse.entry.announcements import Announcements
 from fairuse.entry.casework import Casework
+from fairuse.entry.reviews import Reviews
+from fairuse.entry.switched import SwitchedTariffs
 from fairuse.entry.upkeep import Upkeep
 from fairuse.entry.warnings import Warnings
 from fairuse.pipeline import Pipeline
@@ -33,7 +35,9 @@ PARTS: dict[str, tuple[Any, str]] = {
     "items": (Upkeep, "_age"),
     "announcements": (Announcements, "run"),
     "everybody's warnings": (Warnings, "look_at_everybody"),
+    "switched tariffs": (SwitchedTariffs, "run"),
     "cases": (Casework, "run"),
+    "reviews": (Reviews, "run"),
     "charges": (fair_process, "finalise"),
     "top-ups": (fair_process, "carry_over"),
     "averages": (Averages, "renew"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fairuse.base.apart import apart
 from fairuse.rules.ladder import next_move
+from fairuse.rules.peaks import counted
 from fairuse.stages.assess import assess, look_at, reading_of
 from fairuse.stores.casebook import live_measures, note_latest
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fairuse.base.clock import Clock
     from fairuse.entry.decisions import Decisions
     from fairuse.rules.ladder import Case
+    from fairuse.rules.terms import LimitTerms
     from fairuse.stages.assess import Sight
     from fairuse.stores.configuration import Configuration
     from fairuse.stores.ledger import Ledger
@@ -80,7 +82,7 @@ class Casework:
         """Look at cases, with their counts as they are now; those that can't be are left out."""
         measures = {each.case: each for each in await live_measures(self._ledger)}
         readings: dict[str, Sequence[Reading]] = {}
-        sights, counted = [], []
+        sights, noted = [], []
         for case in cases:
             terms = self._configuration.current.accounts.get(case.account)
             if terms is None:
@@ -91,18 +93,19 @@ class Casework:
                     readings[case.account] = await self._counters.read(case.account, at)
                 limit = terms.limit(case.rule)
                 reading = reading_of(case, limit, readings[case.account]) if limit else None
-                now = _with_latest(case, reading)
+                now = _noted(case, limit, reading, at.wall)
                 late = self._configuration.current.settings.events.late
                 sights.append(look_at(now, terms, reading, measures.get(case.id), at, late))
                 if now != case:
-                    counted.append(now)
+                    noted.append(now)
             await asyncio.sleep(0)
-        await note_latest(self._ledger, counted)
+        await note_latest(self._ledger, noted)
         return sights
 
 
-def _with_latest(case: Case, reading: Reading | None) -> Case:
+def _noted(case: Case, limit: LimitTerms | None, reading: Reading | None, moment: float) -> Case:
     """Give a case with the last count of its window: of levels nothing else knows it later."""
-    if reading is None or reading.starts_at != case.starts_at:
+    same = reading is not None and reading.starts_at == case.starts_at
+    if limit is None or reading is None or not same or reading.settled == case.latest:
         return case
-    return case._replace(latest=reading.settled)
+    return counted(case, limit, reading.settled, moment)

@@ -17,6 +17,7 @@ from fairuse.rules.durations import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
     from zoneinfo import ZoneInfo
 
 Unit = Literal["day", "month", "year"]
@@ -99,7 +100,7 @@ def parse_window(text: str) -> Window:
     raise ValueError(f'"{text}" is no window; a calendar window is a day, a month or a year')
 
 
-def hour_of(moment: float, zone: ZoneInfo) -> int:
+def hour_of(moment: float, zone: tzinfo) -> int:
     """Give the start of the hour that holds a moment, by a zone's clocks.
 
     In zones half an hour off UTC hours begin at half past, so that no hour is in two windows.
@@ -108,7 +109,7 @@ def hour_of(moment: float, zone: ZoneInfo) -> int:
 
 
 @lru_cache(maxsize=4_096)
-def _hour_of(quarter: int, zone: ZoneInfo) -> int:
+def _hour_of(quarter: int, zone: tzinfo) -> int:
     second = quarter * QUARTER
     offset = datetime.fromtimestamp(second, zone).utcoffset() or timedelta()
     off = int(offset.total_seconds()) % HOUR
@@ -185,3 +186,10 @@ def _span(unit: Unit, second: int, zone: ZoneInfo, billing: BillingDay) -> Span:
 def _midnight(day: date, zone: ZoneInfo) -> int:
     """Give the instant a local day begins; a gap resolves to its edge (PEP 495, fold=0)."""
     return int(datetime.combine(day, time.min, zone).astimezone(UTC).timestamp())
+
+
+def months_back(months: int, moment: float, zone: ZoneInfo, billing: BillingDay) -> float:
+    """Give where so many calendar months begin, the one of a moment included."""
+    if months == 1:
+        return Calendar("month").span(moment, zone, billing).start
+    return months_before(moment, months - 1, zone, billing)[-1].start

@@ -9,6 +9,8 @@ import math
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+from fairuse.rules.attribution import counts_since
+from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.ladder import Facts, next_move
 from fairuse.rules.windows import HOUR, Span, hour_of
 from fairuse.stores.history import Breached, breaches_in
@@ -46,7 +48,8 @@ class Sight(NamedTuple):
     """A case as it is seen at a moment, without the ledger.
 
     `facts` go by the count alone. Where the ledger may change what comes next, `pace` is what to
-    judge the use by, and `breached` which windows to count for a ladder that waits for several.
+    judge the use by, `again` what must not have come again, and `breached` which windows to count
+    for a ladder that waits for several.
     """
 
     case: Case
@@ -54,12 +57,13 @@ class Sight(NamedTuple):
     moment: float
     facts: Facts
     pace: Pace | None
+    again: Breached | None
     breached: Breached | None
 
     @property
     def decided(self) -> bool:
         """Say whether the same comes next, whatever the ledger says."""
-        overs = (False, True) if self.pace else (self.facts.still_over,)
+        overs = (False, True) if self.pace or self.again else (self.facts.still_over,)
         counts = (1, self.ladder.persists) if self.breached else (1,)
         possible = [
             self.facts._replace(still_over=over, breaches=count)
@@ -86,39 +90,42 @@ def look_at(
     limit = terms.limit(case.rule)
     in_force = measure is not None and measure.starts_at is not None
     still_over = not in_force  # where no limit can say so, a person decides, and nothing lasts
-    pace = None
+    ladder, since = terms.rules.ladder, _since(case, measure)
+    pace = again = None
     if limit is not None:
         limit = limit.within(case.scope)
         amount = limit.amount(at.wall)
         used = reading.used if reading is not None else 0
         still_over = amount is not None and used > amount.value
         if amount is not None:
-            since = _since(case, measure)
-            pace = _pace(case, limit, amount.value, since, terms.rules.ladder.grace, at.wall)
+            pace = _pace(case, limit, amount.value, since, ladder.grace, at.wall)
+    elif case.rule == OVERLOAD:
+        still_over = True
+        again = _overloads(case, terms, since, at.wall)
     facts = Facts(
         still_over=still_over,
         window_over=at.wall >= case.ends_at + late,
         measure=measure,
         policy_changed=case.policy != terms.version,
     )
-    ladder = terms.rules.ladder
-    sight = Sight(case, ladder, at.wall, facts, pace, _breached(case, ladder.persists))
-    return sight._replace(pace=None, breached=None) if sight.decided else sight
+    sight = Sight(case, ladder, at.wall, facts, pace, again, _breached(case, ladder.persists))
+    return sight._replace(pace=None, again=None, breached=None) if sight.decided else sight
 
 
 async def assess(sights: Sequence[Sight], ledger: Ledger) -> list[Facts]:
     """Give the facts about cases, as far as something depends on them. Raises LedgerError."""
     paces = [sight.pace for sight in sights if sight.pace]
-    windows = [sight.breached for sight in sights if sight.breached]
+    windows = [each for sight in sights for each in (sight.again, sight.breached) if each]
     used = await used_in(ledger, [pace.use for pace in paces])
     breaches = await breaches_in(ledger, windows)
-    over: dict[Pace | None, bool] = {
+    over: dict[object, bool] = {
         pace: units > pace.most for pace, units in zip(paces, used, strict=True)
     }
-    counted: dict[Breached | None, int] = dict(zip(windows, breaches, strict=True))
+    counted = dict[object, int](zip(windows, breaches, strict=True))
+    over |= {sight.again: counted[sight.again] > 0 for sight in sights if sight.again}
     return [
         sight.facts._replace(
-            still_over=over.get(sight.pace, sight.facts.still_over),
+            still_over=over.get(sight.pace or sight.again, sight.facts.still_over),
             breaches=max(1, counted.get(sight.breached, 1)),
         )
         for sight in sights
@@ -154,6 +161,18 @@ def _pace(
         return None
     use = use_of(limit, case.account, case.scope, Span(begin, math.ceil(moment)))
     return None if use is None else Pace(use, amount * elapsed / (span.end - span.start))
+
+
+def _overloads(case: Case, terms: Terms, since: float, moment: float) -> Breached | None:
+    """Give the overload of the platform that is too much, as far back as that counts.
+
+    None where it is too early for there being none to say anything.
+    """
+    if moment - since < min(OBSERVED, terms.rules.ladder.grace / 2):
+        return None
+    if terms.rules.overload is not None:
+        since = max(since, counts_since(terms.rules.overload.case_after, moment, terms))
+    return Breached(case.account, OVERLOAD, case.scope, since)
 
 
 def _breached(case: Case, persists: int) -> Breached | None:
