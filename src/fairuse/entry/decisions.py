@@ -54,6 +54,7 @@ class Decisions:
             lambda begun: measure_notice(case, begun, terms, head, at.wall),
             lambda charge: charge_notice(case, charge, terms, head, at.wall),
             terms.contact,
+            self._configuration.current.settings.notices.operators,
         )
         pursuit = Pursuit(case, move, measure, charges, window_ends_at, at.wall, by)
         return await pursue(pursuit, telling, self._ledger)

@@ -16,7 +16,7 @@ from fairuse.entry.portal.html import refuse_in_html, send_html, wants_html
 from fairuse.entry.portal.latest import brought_up_to_date
 from fairuse.entry.portal.view import Reading, case_view, option_views
 from fairuse.rules.choice_texts import meaning
-from fairuse.rules.choices import CHOICE_PATH, CHOSEN, TITLES, open_options
+from fairuse.rules.choices import CHOICE_PATH, CHOSEN, TITLES, Choice, open_options
 from fairuse.rules.ladder import WrongStep
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import Refusal
@@ -127,9 +127,10 @@ class ChoicePage:
             await self._show(asked, answer, status=422, unnamed=True)
             return None
         case, option, terms, _ = asked
-        by, ladder, moment = named(case.account, name), terms.rules.ladder, self._clock.now().wall
+        made = Choice(option, self._clock.now().wall, named(case.account, name), "link")
+        operators = self._configuration.current.settings.notices.operators
         try:
-            case = await decide(case, option, moment, by, ladder, self._ledger, "link")
+            case = await decide(case, made, terms.rules.ladder, self._ledger, operators)
         except WrongStep:
             case = await case_numbered(self._ledger, case.id) or case
             await self._show(asked._replace(case=case), answer, status=409)
