@@ -20,6 +20,7 @@ from fairuse.rules.choices import CHOICE_PATH, CHOSEN, TITLES, Choice, open_opti
 from fairuse.rules.ladder import WrongStep
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import Refusal
+from fairuse.stages.bill import charges_so_far
 from fairuse.stages.identify import too_many
 from fairuse.stores.casebook import case_numbered
 from fairuse.stores.choices import choices_made
@@ -147,13 +148,14 @@ class ChoicePage:
         at, portal = self._clock.now(), self._configuration.portal
         moment = at.wall
         [case] = await brought_up_to_date([case], terms, self._counters, at)
+        so_far = await charges_so_far(case, terms, self._ledger, moment)
         reading = Reading(terms, moment, language)
         possible = open_options(case, terms.rules.ladder, made, moment)
         title = translate(language, TITLES[option])
         words = {
             "title": title,
             "policy": terms.rules.word(terms.rules.title, language),
-            "case": case_view(case, reading),
+            "case": case_view(case, so_far, reading),
             "meaning": meaning(option, case, terms, made, moment, language),
             "can_choose": option in possible,
             "made": _made(asked, made[-1].option, reading.at(made[-1].at)) if made else "",
