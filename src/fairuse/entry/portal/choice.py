@@ -16,7 +16,7 @@ from fairuse.entry.portal.html import refuse_in_html, send_html, wants_html
 from fairuse.entry.portal.latest import brought_up_to_date
 from fairuse.entry.portal.view import Reading, case_view, option_views
 from fairuse.rules.choice_texts import meaning
-from fairuse.rules.choices import CHOICE_PATH, CHOSEN, TITLES, Choice, open_options
+from fairuse.rules.choices import CHOICE_PATH, CHOSEN, POLICY_PATH, TITLES, Choice, open_options
 from fairuse.rules.ladder import WrongStep
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import Refusal
@@ -149,11 +149,12 @@ class ChoicePage:
         moment = at.wall
         [case] = await brought_up_to_date([case], terms, self._counters, at)
         so_far = await charges_so_far(case, terms, self._ledger, moment)
-        reading = Reading(terms, moment, language)
+        reading = Reading(terms, moment, language, portal)
         possible = open_options(case, terms.rules.ladder, made, moment)
         title = translate(language, TITLES[option])
         words = {
             "title": title,
+            "policy_base": f"../{POLICY_PATH.rsplit('/', 1)[1]}",
             "policy": terms.rules.word(terms.rules.title, language),
             "case": case_view(case, so_far, reading),
             "meaning": meaning(option, case, terms, made, moment, language),
@@ -163,9 +164,7 @@ class ChoicePage:
             "holds": CHOSEN[option] == case.state,
             "unnamed": unnamed,
             "longest": LONGEST_NAME,
-            "others": [
-                each for each in option_views(case, made, portal, reading) if each.title != title
-            ],
+            "others": [each for each in option_views(case, made, reading) if each.title != title],
             "contact": self._configuration.letterhead.contact,
         }
         await send_html(answer, language, "choice.html", words, status)

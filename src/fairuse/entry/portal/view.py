@@ -47,6 +47,8 @@ class CaseView(NamedTuple):
     told_reading: str
     answer_by: str
     so_far: str
+    policy: str
+    policy_page: str
 
 
 class OptionView(NamedTuple):
@@ -58,11 +60,12 @@ class OptionView(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """Whose contract it is, when they read, and in which language."""
+    """Whose contract it is, when they read, in which language, and what signs their links."""
 
     terms: Terms
     moment: float
     language: str
+    portal: Portal | None
 
     def at(self, seconds: float | None) -> str:
         """Write a moment in the tenant's zone."""
@@ -75,7 +78,8 @@ def case_view(case: Case, so_far: Sequence[Charge], reading: Reading) -> CaseVie
     """Give a case as its customer reads it; `so_far` is what it would be charged now."""
     language = reading.language
     limit = reading.terms.limit(case.rule)
-    told = case.notified_reading
+    told, version = case.notified_reading, case.policy or reading.terms.version
+    portal = reading.portal
     return CaseView(
         account=case.account,
         rule=case.rule,
@@ -88,6 +92,8 @@ def case_view(case: Case, so_far: Sequence[Charge], reading: Reading) -> CaseVie
         told_reading="" if limit is None or told is None else limit.unit.number(told, language),
         answer_by=reading.at(case.answer_by),
         so_far=_total(so_far, language),
+        policy=version,
+        policy_page="" if portal is None else portal.policy_token(case.account, version),
     )
 
 
@@ -103,11 +109,9 @@ def figures(limit: LimitTerms, used: int, amount: int, language: str) -> Figures
     )
 
 
-def option_views(
-    case: Case, made: Sequence[Choice], portal: Portal | None, reading: Reading
-) -> list[OptionView]:
+def option_views(case: Case, made: Sequence[Choice], reading: Reading) -> list[OptionView]:
     """Give what can be chosen now; without a portal there are no pages to choose on."""
-    terms, language = reading.terms, reading.language
+    terms, language, portal = reading.terms, reading.language, reading.portal
     return [
         OptionView(
             translate(language, TITLES[option]),
