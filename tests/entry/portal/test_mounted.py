@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
-from tests.entry.portal.support import DAY, HTML, NAMED, deliver, portal_config
+from tests.entry.portal.support import DAY, HTML, NAMED, POLICY, deliver, portal_config
 from tests.support import SALON, Served, told
 
 from fairuse import FairUse
@@ -45,7 +45,8 @@ async def _home(_request: Request) -> JSONResponse:
 def fair(tmp_path: Path, clock: ManualClock) -> FairUse:
     """Wrap an app that takes appointments."""
     api = Starlette(routes=[Route("/locations/{location}/appointments", _booked, methods=["POST"])])
-    config = portal_config(tmp_path, portal=PORTAL)
+    policy = POLICY.replace('from = "notice" }', 'approval = "none" }')
+    config = portal_config(tmp_path, policy=policy, portal=PORTAL)
     return FairUse(api, config, clock=clock, access_stream=None)
 
 
