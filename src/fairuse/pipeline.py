@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from fairuse.base import metrics
 from fairuse.base.errors import UpstreamError
 from fairuse.base.keys import new_request_id
 from fairuse.base.log import logger
 from fairuse.base.wire import json_bytes
+from fairuse.endpoints import HEALTH_PATH, OUR_PATHS, READY_PATH
 from fairuse.rules.exchange import Exchange
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import EVENTS_PATH, Refusal
@@ -34,7 +35,9 @@ from fairuse.stages.meter import Plan, Plans, meter, read_ahead
 from fairuse.stages.observe import counted, line
 from fairuse.stages.restrict import restricted
 from fairuse.stages.settle import lasts, settle, settle_so_far
+from fairuse.stages.throttle import throttled
 from fairuse.stores.forces import Forces
+from fairuse.stores.load import Load
 from fairuse.stores.protocol import Exceeded, Receipt
 
 if TYPE_CHECKING:
@@ -43,8 +46,9 @@ if TYPE_CHECKING:
     from fairuse.base.clock import Clock
     from fairuse.base.log import AccessLog
     from fairuse.base.wire import Headers
+    from fairuse.endpoints import Events, Pages, Vitals
     from fairuse.followups import Followups
-    from fairuse.rules.config import Config, Sender
+    from fairuse.rules.config import Config
     from fairuse.rules.exchange import Subject
     from fairuse.stages.forward import Forward
     from fairuse.stores.blocks import Blocks
@@ -53,69 +57,10 @@ if TYPE_CHECKING:
     from fairuse.stores.journal import Journal
     from fairuse.stores.protocol import Counters
 
-HEALTH_PATH = "/fairuse/health"
-READY_PATH = "/fairuse/ready"
-OUR_PATHS = "/fairuse/"
-
 Cut = Callable[[Refusal], None]
 """Ends a WebSocket that is open."""
 
 log = logger(__name__)
-
-
-class Page(Protocol):
-    """One of the gateway's own pages: read by an account, never metered."""
-
-    async def __call__(
-        self, exchange: Exchange, subject: Subject, receive: Receive, answer: Answer, /
-    ) -> Refusal | None:
-        """Answer a request, or give the refusal."""
-        ...
-
-
-class OpenPage(Protocol):
-    """A page that needs no key, because its address is one."""
-
-    async def __call__(
-        self, exchange: Exchange, config: Config, receive: Receive, answer: Answer, /
-    ) -> Refusal | None:
-        """Answer a request, or give the refusal."""
-        ...
-
-
-class Pages(Protocol):
-    """Finds the page of a path; None for a path that is not ours."""
-
-    def of_account(self, path: str) -> Page | None:
-        """Give the page that an account reads."""
-        ...
-
-    def open_to_all(self, path: str) -> OpenPage | None:
-        """Give the page that anybody may open."""
-        ...
-
-
-class Vitals(Protocol):
-    """Says how the service is."""
-
-    @property
-    def ready(self) -> bool:
-        """Say whether requests should come here."""
-        ...
-
-    def report(self) -> dict[str, str]:
-        """Give the state of each part in a word."""
-        ...
-
-
-class Events(Protocol):
-    """Takes usage events from a sender."""
-
-    async def __call__(
-        self, exchange: Exchange, sender: Sender, config: Config, receive: Receive, answer: Answer
-    ) -> Refusal | None:
-        """Answer a request, or give the refusal."""
-        ...
 
 
 @dataclass(slots=True)
@@ -137,6 +82,7 @@ class Pipeline:
     events: Events | None = None
     plans: Plans = field(default_factory=Plans)
     forces: Forces = field(default_factory=Forces)
+    load: Load = field(default_factory=Load)
     lasting: dict[Exchange, tuple[Subject, Receipt]] = field(default_factory=dict)
     cuts: dict[Exchange, Cut] = field(default_factory=dict)
 
@@ -213,6 +159,8 @@ class Pipeline:
             return refusal
         if refusal := restricted(exchange, subject, self.forces, exchange.at.wall):
             return refusal
+        if self.load.throttle and (refusal := throttled(exchange, subject, self.load)):
+            return refusal
         plan = self.plans.of(exchange, subject)
         if plan.reads:
             read = await read_ahead(exchange, subject, receive)
@@ -224,11 +172,13 @@ class Pipeline:
         if isinstance(receipt, Refusal):
             return receipt
         answer.before_end = partial(self.settle, exchange, subject, receipt)
+        self.load.begin(exchange)
         try:
             if self.journal.strict and receipt.claims:
                 await self.journal.committed()
             await self.forward(exchange, config, counted(exchange, receive), answer)
         finally:
+            self.load.end(exchange)
             answer.before_end()
             answer.before_end = None
         return None
