@@ -135,6 +135,25 @@ async def test_an_account_stands_where_its_usage_page_says(
         assert stopped[name] == shown[name]
 
 
+async def test_it_names_the_rule_that_won_and_what_it_beat(config: Path) -> None:
+    """C02: the policy's amount, beaten by the tenant's file, by file, key and value."""
+    override = '[override.appointments-per-month]\namount = "8000"\nreason = "a fair"\n'
+    file = config / "tenants/salon.toml"
+    file.write_text(file.read_text() + override)
+    found = await explain(config, "--account", "salon")
+    [ruling] = [
+        each for each in found["rulings"] if each["about"] == "limits.appointments-per-month.amount"
+    ]
+    by_tenant = "override.appointments-per-month.amount: a fair"
+    policy = {"file": "policies/booking.toml", "key": ruling["about"], "value": "5000"}
+    assert ruling["won"] == {"file": "tenants/salon.toml", "key": by_tenant, "value": "8000"}
+    assert ruling["beat"] == [policy]
+    [tariff] = [each for each in found["rulings"] if each["about"].startswith("tariffs.")]
+    assert (tariff["won"]["file"], tariff["won"]["value"]) == (policy["file"], "EUR 0.05")
+    shown = (await run(config, "--account", "salon"))[1]
+    assert f"8000, by tenants/salon.toml: {by_tenant}\n      beats 5000, by policies/" in shown
+
+
 async def test_levels_and_users_stand_where_the_usage_page_says(
     tmp_path: Path, recorder: Recorder, clock: ManualClock
 ) -> None:

@@ -13,7 +13,7 @@ from fairuse.entry.calls import at_desk, failing, known, loaded, print_json, run
 from fairuse.entry.case_tables import case_table
 from fairuse.entry.deliver import tick_off
 from fairuse.entry.desk import Wanted
-from fairuse.entry.explain import explain_account
+from fairuse.entry.explain import standing_of
 from fairuse.entry.export import export as write_statement
 from fairuse.entry.options import (
     DAY,
@@ -49,7 +49,7 @@ def usage(
     """Show what an account has used of each limit."""
     configuration = loaded(config)
     known(configuration, account)
-    found = run(explain_account(configuration, account, SystemClock()))
+    found = run(standing_of(configuration, account, SystemClock()))
     print_json(found) if output is Output.json else show(found)
 
 

@@ -21,7 +21,7 @@ from fairuse.base.errors import (
 )
 from fairuse.entry import demo as demonstration
 from fairuse.entry.account_commands import commands as account_commands
-from fairuse.entry.calls import fail, known, loaded, print_findings, run
+from fairuse.entry.calls import fail, failing, known, loaded, print_findings, print_json, run
 from fairuse.entry.case_commands import commands as case_commands
 from fairuse.entry.explain import Request, explain_account, explain_request
 from fairuse.entry.options import (
@@ -34,6 +34,8 @@ from fairuse.entry.options import (
     describe,
 )
 from fairuse.entry.portal.key import key_warnings
+from fairuse.entry.reach import LAST, end_of, reach_of
+from fairuse.entry.reach_lines import as_json, reach_warnings, show_reach
 from fairuse.entry.server import address_of, listen
 from fairuse.entry.server import serve as run_server
 from fairuse.entry.tables import show
@@ -118,6 +120,10 @@ def serve(
 def check(
     config: ConfigFolder = Path("config"),
     output: OutputOption = Output.human,
+    usage: Annotated[
+        str | None,
+        typer.Option(help='Say whom it would have touched: in a month like 2026-10, or "last".'),
+    ] = None,
     schema: Annotated[
         SchemaOf | None,
         typer.Option(help="Write the JSON Schema of a file, for editors, and check nothing."),
@@ -127,11 +133,18 @@ def check(
     if schema is not None:
         typer.echo(json.dumps(describe(schema), indent=2))
         raise typer.Exit
+    with failing():
+        moment = None if usage is None else end_of(usage, SystemClock().now().wall)
     configuration = Configuration(config)
     findings = configuration.reload()
     warnings = [*configuration.warnings(), *key_warnings(configuration, os.environ)]
+    reach = None
+    if moment is not None and not findings:
+        reach = run(reach_of(configuration, moment))
+        warnings += reach_warnings(reach)
     if output is Output.json:
-        typer.echo(json.dumps({"findings": _fields(findings), "warnings": _fields(warnings)}))
+        found = {"findings": _fields(findings), "warnings": _fields(warnings)}
+        print_json(found if reach is None else {**found, "usage": as_json(reach)})
     else:
         for warning in warnings:
             typer.echo(f"warning: {warning}", err=True)
@@ -140,6 +153,8 @@ def check(
         else:
             count = configuration.current.tenants
             typer.echo(f"{config} is fine: {count} tenant{'s' if count != 1 else ''}")
+        if reach is not None:
+            show_reach(reach, "the latest month that is over" if usage == LAST else str(usage))
     raise typer.Exit(1 if findings else 0)
 
 

@@ -22,6 +22,7 @@ def show(found: dict[str, Any]) -> None:
     for title, lines in (
         ("Meters it moves", map(_meter, found.get("meters", []))),
         ("Limits", map(_limit, found.get("limits", []))),
+        ("What decides", map(_ruling, found.get("rulings", []))),
     ):
         _print_list(console, title, lines)
     if "outcome" in found:
@@ -47,6 +48,18 @@ def _limit(limit: dict[str, Any]) -> str:
     used = f"{_number(limit['used'])}{asked} of {_number(limit['amount'])}"
     what = f"{limit['unit']}, {limit['window']}; over: {limit['over']}; {limit['standing']}"
     return f"  {limit['limit']}{scope}: {used} {what}\n      {limit['source']}"
+
+
+def _ruling(ruling: dict[str, Any]) -> str:
+    about = ruling["about"]
+    scope = f" ({', '.join(map(str, ruling['scope'].values()))})" if ruling["scope"] else ""
+    beat = "".join(f"\n      beats {_rule(rule, about)}" for rule in ruling["beat"])
+    return f"  {about}{scope}: {_rule(ruling['won'], about)}{beat}"
+
+
+def _rule(rule: dict[str, str], about: str) -> str:
+    key = f": {rule['key']}" if rule["key"] != about else ""
+    return f"{rule['value']}, by {rule['file']}{key}"
 
 
 def _number(value: float | None) -> str:
