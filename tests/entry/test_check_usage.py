@@ -17,7 +17,7 @@ from tests.scenarios.support import contract, moment, months, shipped
 from tests.support import tenant, write_config
 
 from fairuse.base.keys import fingerprint
-from fairuse.entry import cli
+from fairuse.entry import policy_commands
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.rows import Batch, UsageKey
 
@@ -33,7 +33,7 @@ OCTOBER = "2026-10-15T12:00"
 @pytest.fixture(autouse=True)
 def _same_time(monkeypatch: pytest.MonkeyPatch, clock: ManualClock) -> None:
     """Have the command live in the test's time: November 2026."""
-    monkeypatch.setattr(cli, "SystemClock", lambda: clock)
+    monkeypatch.setattr(policy_commands, "SystemClock", lambda: clock)
 
 
 def record(config: Path, used: Mapping[tuple[str, str, str], int], meter: str) -> None:

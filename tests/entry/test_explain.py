@@ -138,20 +138,29 @@ async def test_an_account_stands_where_its_usage_page_says(
 async def test_it_names_the_rule_that_won_and_what_it_beat(config: Path) -> None:
     """C02: the policy's amount, beaten by the tenant's file, by file, key and value."""
     override = '[override.appointments-per-month]\namount = "8000"\nreason = "a fair"\n'
-    file = config / "tenants/salon.toml"
-    file.write_text(file.read_text() + override)
-    found = await explain(config, "--account", "salon")
-    [ruling] = [
-        each for each in found["rulings"] if each["about"] == "limits.appointments-per-month.amount"
-    ]
-    by_tenant = "override.appointments-per-month.amount: a fair"
-    policy = {"file": "policies/booking.toml", "key": ruling["about"], "value": "5000"}
-    assert ruling["won"] == {"file": "tenants/salon.toml", "key": by_tenant, "value": "8000"}
-    assert ruling["beat"] == [policy]
-    [tariff] = [each for each in found["rulings"] if each["about"].startswith("tariffs.")]
-    assert (tariff["won"]["file"], tariff["won"]["value"]) == (policy["file"], "EUR 0.05")
+    tenant_file = config / "tenants/salon.toml"
+    tenant_file.write_text(tenant_file.read_text() + override)
+    found = {
+        each["about"]: each for each in (await explain(config, "--account", "salon"))["rulings"]
+    }
+    ruling = found["limits.appointments-per-month.amount"]
+    assert ruling["won"] == {
+        "file": "tenants/salon.toml",
+        "key": "override.appointments-per-month.amount",
+        "value": "8000",
+        "reason": "a fair",
+    }
+    [beaten] = ruling["beat"]
+    assert (beaten["file"], beaten["value"]) == ("policies/booking.toml", "5000")
+    tariff = found["tariffs.extra-appointment"]["won"]
+    assert (tariff["file"], tariff["value"]) == ("policies/booking.toml", "EUR 0.05")
     shown = (await run(config, "--account", "salon"))[1]
-    assert f"8000, by tenants/salon.toml: {by_tenant}\n      beats 5000, by policies/" in shown
+    assert (
+        "  limits.appointments-per-month.amount: 8000\n"
+        "      by tenants/salon.toml: override.appointments-per-month.amount\n"
+        '      "a fair"\n'
+        "      beats 5000 by policies/booking.toml\n"
+    ) in shown
 
 
 async def test_levels_and_users_stand_where_the_usage_page_says(

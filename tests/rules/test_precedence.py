@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OVERRIDE = {"amount": "7000", "until": date(2026, 12, 31), "reason": "wedding season"}
 BY_POLICY = Rule("policies/booking.toml", "limits.per-month.amount", "5000")
-BY_TENANT = Rule("tenants/salon-anna.toml", "override.per-month.amount: wedding season", "7000")
+BY_TENANT = Rule("tenants/salon-anna.toml", "override.per-month.amount", "7000", "wedding season")
 CHARGED = POLICY | {
     "limits": {"per-month": LIMIT | {"over": "charge", "tariff": "more"}},
     "tariffs": {"more": [{"price": "EUR 0.05"}]},
@@ -62,8 +62,8 @@ def test_what_was_agreed_last_beats_the_contract() -> None:
     first = _agreed("8000")
     later = _agreed("9000", "expo", number=2)
     assert _in_order(_terms(first, later, override={"per-month": OVERRIDE})) == [
-        Rule("the ledger", "override by olga: expo", "9000"),
-        Rule("the ledger", "override by olga: fair", "8000"),
+        Rule("the ledger", "override by olga", "9000", "expo"),
+        Rule("the ledger", "override by olga", "8000", "fair"),
         BY_TENANT,
         BY_POLICY,
     ]
@@ -74,7 +74,7 @@ def test_a_measure_wins_where_it_lowers(amount: str, wins: bool) -> None:
     """C02: a measure in force beats everything where it lowers; one that doesn't, nothing."""
     reduced = grant("reduce", amount)
     won, *beat = _in_order(_terms(reduced))
-    assert (won == Rule("the ledger", "measure, reduced: agreed by phone", amount)) is wins
+    assert (won == Rule("the ledger", "measure, reduced", amount, "agreed by phone")) is wins
     assert ([won, *beat][-1], len(beat)) == (BY_POLICY, 1 if wins else 0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +20,7 @@ from fairuse.base.errors import (
 )
 from fairuse.entry import demo as demonstration
 from fairuse.entry.account_commands import commands as account_commands
-from fairuse.entry.calls import fail, failing, known, loaded, print_findings, print_json, run
+from fairuse.entry.calls import fail, known, loaded, run
 from fairuse.entry.case_commands import commands as case_commands
 from fairuse.entry.explain import Request, explain_account, explain_request
 from fairuse.entry.options import (
@@ -30,12 +29,8 @@ from fairuse.entry.options import (
     Language,
     Output,
     OutputOption,
-    SchemaOf,
-    describe,
 )
-from fairuse.entry.portal.key import key_warnings
-from fairuse.entry.reach import LAST, end_of, reach_of
-from fairuse.entry.reach_lines import as_json, reach_warnings, show_reach
+from fairuse.entry.policy_commands import commands as policy_commands
 from fairuse.entry.server import address_of, listen
 from fairuse.entry.server import serve as run_server
 from fairuse.entry.tables import show
@@ -60,6 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A fair-use gateway: it enforces a contract's policy and keeps the promises in it.",
 )
+app.add_typer(policy_commands)
 app.add_typer(case_commands)
 app.add_typer(account_commands)
 
@@ -114,48 +110,6 @@ def serve(
         raise typer.Exit(1) from None
     if not served:
         raise typer.Exit(1)
-
-
-@app.command()
-def check(
-    config: ConfigFolder = Path("config"),
-    output: OutputOption = Output.human,
-    usage: Annotated[
-        str | None,
-        typer.Option(help='Say whom it would have touched: in a month like 2026-10, or "last".'),
-    ] = None,
-    schema: Annotated[
-        SchemaOf | None,
-        typer.Option(help="Write the JSON Schema of a file, for editors, and check nothing."),
-    ] = None,
-) -> None:
-    """Say everything that is wrong in the configuration folder, and what deserves a look."""
-    if schema is not None:
-        typer.echo(json.dumps(describe(schema), indent=2))
-        raise typer.Exit
-    with failing():
-        moment = None if usage is None else end_of(usage, SystemClock().now().wall)
-    configuration = Configuration(config)
-    findings = configuration.reload()
-    warnings = [*configuration.warnings(), *key_warnings(configuration, os.environ)]
-    reach = None
-    if moment is not None and not findings:
-        reach = run(reach_of(configuration, moment))
-        warnings += reach_warnings(reach)
-    if output is Output.json:
-        found = {"findings": _fields(findings), "warnings": _fields(warnings)}
-        print_json(found if reach is None else {**found, "usage": as_json(reach)})
-    else:
-        for warning in warnings:
-            typer.echo(f"warning: {warning}", err=True)
-        if findings:
-            print_findings(findings)
-        else:
-            count = configuration.current.tenants
-            typer.echo(f"{config} is fine: {count} tenant{'s' if count != 1 else ''}")
-        if reach is not None:
-            show_reach(reach, "the latest month that is over" if usage == LAST else str(usage))
-    raise typer.Exit(1 if findings else 0)
 
 
 @app.command()
@@ -245,10 +199,6 @@ def demo(
     except DemoError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
-
-
-def _fields(findings: list[Finding]) -> list[dict[str, str]]:
-    return [{name: getattr(each, name) for name in Finding.__slots__} for each in findings]
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from fairuse.base.errors import Finding
+from fairuse.entry.reach import LAST
 from fairuse.rules.reach import percent
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def as_json(found: Sequence[PolicyReach]) -> list[dict[str, Any]]:
 
 def show_reach(found: Sequence[PolicyReach], month: str) -> None:
     """Print how many accounts each policy and each limit would have touched (A02)."""
-    typer.echo(f"by the use of {month}:")
+    typer.echo(f"by the use of {'the latest month that is over' if month == LAST else month}:")
     for each in found:
         share = f" ({percent(each.share)})" if each.touched else ""
         typer.echo(

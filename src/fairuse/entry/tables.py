@@ -51,15 +51,20 @@ def _limit(limit: dict[str, Any]) -> str:
 
 
 def _ruling(ruling: dict[str, Any]) -> str:
-    about = ruling["about"]
+    about, won = ruling["about"], ruling["won"]
     scope = f" ({', '.join(map(str, ruling['scope'].values()))})" if ruling["scope"] else ""
-    beat = "".join(f"\n      beats {_rule(rule, about)}" for rule in ruling["beat"])
-    return f"  {about}{scope}: {_rule(ruling['won'], about)}{beat}"
+    if not ruling["beat"]:
+        return f"  {about}{scope}: {_rule(won, about)}"
+    beat = [f"beats {rule['value']} {_rule(rule, about)}" for rule in ruling["beat"]]
+    why = [f'"{won["reason"]}"'] if won["reason"] else []
+    lines = [f"  {about}{scope}: {won['value']}", _rule(won, about), *why, *beat]
+    return "\n      ".join(lines)
 
 
 def _rule(rule: dict[str, str], about: str) -> str:
-    key = f": {rule['key']}" if rule["key"] != about else ""
-    return f"{rule['value']}, by {rule['file']}{key}"
+    """Name a rule by its file, and by its key where that says more than what it is about."""
+    key = "" if rule["key"] == about else f": {rule['key']}"
+    return f"by {rule['file']}{key}"
 
 
 def _number(value: float | None) -> str:

@@ -30,11 +30,12 @@ LEDGER = "the ledger"
 
 
 class Rule(NamedTuple):
-    """Something that says what holds: the file (or the ledger), the key in it, and its value."""
+    """Something that says what holds: the file (or the ledger), the key in it, its value, why."""
 
     file: str
     key: str
     value: str
+    reason: str = ""
 
 
 class Ruling(NamedTuple):
@@ -88,11 +89,11 @@ def _amounts(terms: Terms, name: str, moment: float, scope: ScopeKey) -> Iterato
     yield from _caps(terms, name, moment, scope, granted)
     made = [grant for grant in granted if grant.kind == "override"]
     for grant in sorted(made, key=lambda each: (each.made_at, each.id), reverse=True):
-        yield Rule(LEDGER, f"override by {grant.by}: {grant.reason}", grant.amount)
+        yield Rule(LEDGER, f"override by {grant.by}", grant.amount, grant.reason)
     override = agreement.tenant.override.get(name)
     if override is not None and override.holds_at(moment, terms.zone):
-        key = f"override.{name}.amount: {override.reason}"
-        yield Rule(_tenant_file(terms), key, str(override.amount))
+        key = f"override.{name}.amount"
+        yield Rule(_tenant_file(terms), key, str(override.amount), override.reason)
     amount = str(terms.rules.limits[name].amount)
     yield Rule(_policy_file(terms), f"limits.{name}.amount", amount)
 
@@ -107,7 +108,7 @@ def _caps(
     text = dated.granted.source(*dated.amount)
     for grant in granted:
         if grant.kind in CAPS and text_of(grant, terms.zone) == text:
-            yield Rule(LEDGER, f"measure, {text}: {grant.reason}", grant.amount)
+            yield Rule(LEDGER, f"measure, {text}", grant.amount, grant.reason)
             return
 
 
