@@ -30,6 +30,7 @@ from fairuse.entry.tables import show
 from fairuse.entry.verify import as_json, head_hash
 from fairuse.entry.verify import show as show_proof
 from fairuse.entry.verify import verify as verify_ledger
+from fairuse.stores.ledger import Ledger
 from fairuse.stores.outbox import letter_numbered, letters, resend
 
 if TYPE_CHECKING:
@@ -121,12 +122,7 @@ def forgive(
 @commands.command()
 def notices(config: ConfigFolder = Config, output: OutputOption = Output.human) -> None:
     """List the notices that were not delivered: calls to make, and those given up."""
-    configuration = loaded(config)
-
-    async def work(desk: Desk) -> list[Letter]:
-        return await letters(desk.ledger, "to do", "dead", "waiting")
-
-    found = at_desk(configuration, "", work)
+    found = run(_undelivered(loaded(config).current.settings.ledger.url))
     tables = [
         {
             "delivery": letter.id,
@@ -142,6 +138,16 @@ def notices(config: ConfigFolder = Config, output: OutputOption = Output.human) 
         print_json(tables)
     else:
         case_table(tables, "nothing waits to be delivered")
+
+
+async def _undelivered(url: str) -> list[Letter]:
+    ledger = await Ledger.look_into(url)
+    if ledger is None:
+        return []
+    try:
+        return await letters(ledger, "to do", "dead", "waiting")
+    finally:
+        await ledger.close()
 
 
 @commands.command("resend")
