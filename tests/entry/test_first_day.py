@@ -1,4 +1,4 @@
-"""The commands in a fresh folder, before any gateway ran: each says so, and leaves nothing there."""
+"""The commands in a fresh folder, before any gateway ran: each says so, and leaves it as it is."""
 
 from __future__ import annotations
 

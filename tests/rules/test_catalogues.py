@@ -19,8 +19,8 @@ from fairuse.base.texts import LANGUAGES
 from fairuse.rules import notice
 from fairuse.rules.policy import Policy
 from fairuse.rules.refusal import PROBLEMS
+from fairuse.rules.units import REQUEST
 from fairuse.rules.windows import Unit
-from fairuse.stages.identify import REQUEST
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
@@ -78,7 +78,7 @@ def test_every_text_of_a_customer_is_marked() -> None:
     """What refusals and notices say is marked for translation, all of it."""
     told = {text for problem in PROBLEMS.values() for text in (problem.title, problem.detail)}
     told |= {text for template in NOTICES for text in template}
-    assert len(NOTICES) == 11
+    assert len(NOTICES) == 13
     assert told | {" (location {location})", "the agreed price"} <= MARKED
 
 

@@ -46,6 +46,16 @@ NOTICES_OVERDUE = Gauge(
     multiprocess_mode="livemax",
 )
 
+UNDER_WAY = Gauge(
+    "fairuse_requests_under_way",
+    "Requests that were let in and are not answered yet.",
+    multiprocess_mode="livesum",
+)
+OVERLOADED = Gauge(
+    "fairuse_overloaded", "1 while the platform is overloaded.", multiprocess_mode="livemax"
+)
+OVERLOADS = Counter("fairuse_overloads", "How often the platform came to be overloaded.")
+
 
 @lru_cache(maxsize=64)
 def requests(outcome: str) -> Counter:

@@ -211,7 +211,10 @@ def verify(
     """Prove from the record alone that the promises were kept, charge by charge."""
     with failing():
         kept = None if head is None else head_hash(head)
-    verified = run(verify_ledger(loaded(config).current.settings.ledger.url, kept))
+    url = loaded(config).current.settings.ledger.url
+    if not Ledger.exists(url):
+        typer.echo(f"nothing is proven, for there is no ledger yet:\n{url}", err=True)
+    verified = run(verify_ledger(url, kept))
     if output is Output.json:
         print_json(as_json(verified))
     else:

@@ -11,8 +11,11 @@ from rich.table import Table
 
 from fairuse.base.errors import NotPossible
 from fairuse.base.texts import iso_time
+from fairuse.rules.emergency import OVERLOAD
+from fairuse.stages.escalate import overloads
 from fairuse.stores.casebook import all_cases, case_numbered, measures_of
 from fairuse.stores.charges import charges_of
+from fairuse.stores.history import breaches_since
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.record import entries_of
 
@@ -44,6 +47,7 @@ WAITS_FOR: dict[State, str] = {
     "closed": "",
 }
 """Who or what moves a case on."""
+NAMES = frozenset({"case", "delivery", "account", "rule", "state"})
 
 
 async def cases_of(
@@ -71,8 +75,21 @@ async def _whole(ledger: Ledger, number: int) -> Json:
         **_case(case),
         "measures": [_measure(each) for each in await measures_of(ledger, number)],
         "charges": [_charge(each) for each in await charges_of(ledger, case=number)],
+        "episodes": await _episodes(ledger, case),
         "record": [_entry(each) for each in await entries_of(ledger, number)],
     }
+
+
+async def _episodes(ledger: Ledger, case: Case) -> list[Json]:
+    """Give the overload that a case is about, and what came after it until it was closed."""
+    if case.rule != OVERLOAD:
+        return []
+    until = float("inf") if case.closed_at is None else case.closed_at
+    return [
+        {"from": _time(each.starts_at), "until": _time(each.ends_at), "share": f"{each.per_cent}%"}
+        for each in overloads(await breaches_since(ledger, case.starts_at, case.account))
+        if each.starts_at <= until
+    ]
 
 
 def _case(case: Case) -> Json:
@@ -146,7 +163,7 @@ def show_case(case: Mapping[str, Any]) -> None:
     for name, value in case.items():
         if value and not isinstance(value, list):
             console.print(f"{name:12}{escape(_text(value))}")
-    for title in ("measures", "charges", "record"):
+    for title in ("episodes", "measures", "charges", "record"):
         if case[title]:
             console.print(f"\n[bold]{title.capitalize()}[/bold]")
             for each in case[title]:
@@ -162,7 +179,8 @@ def case_table(rows: Sequence[Mapping[str, Any]], nothing: str) -> None:
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in rows[0]:
-        table.add_column(name.replace("_", " "))
+        # A name is typed into the next command, so it is never cut off.
+        table.add_column(name.replace("_", " "), no_wrap=name in NAMES, overflow="fold")
     for row in rows:
         table.add_row(*(escape(_text(value)) for value in row.values()))
     console.print(table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.rules.choices import options
+from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.ladder import REPEATED
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def consequences(policy: Policy) -> list[Consequence]:
     rules = [name for name, limit in policy.limits.items() if limit.over in ("case", "charge")]
     if policy.case_after is not None:
         rules.append(REPEATED)
+    if policy.overload is not None:
+        rules.append(OVERLOAD)
     found: list[Consequence] = []
     for rule in rules:
         new = Consequence([rule], options(rule, policy.ladder), _steps(rule, policy))

@@ -104,6 +104,31 @@ BY_HAND = Notice(
         " within {grace}: {contact}. You can follow your use at {usage}."
     ),
 )
+OVERLOADED = Notice(
+    _("Your use overloaded the service repeatedly: {rule}"),
+    _(
+        "The service was overloaded {used} times, and most of the load was from account"
+        " {account}:\n"
+        "\n"
+        "{episodes}\n"
+        "\n"
+        "Nothing is switched off and nothing is charged because of this notice. Please look at"
+        " the programs that use the service, within {grace}.{choices}\n"
+        "\n"
+        "Questions: {contact}. You can follow your use at {usage}."
+    ),
+)
+THROTTLED = Notice(
+    _("The service is overloaded, and some of your requests are refused: {rule}"),
+    _(
+        "Since {since} the service is overloaded, and most of the load is from account {account}."
+        " So that others are served, at most {amount} of its requests are let in at the same time"
+        " while there is no more room. That ends with the overload.\n"
+        "\n"
+        "Your account stays active. Please look at the programs that use the service. Questions:"
+        " {contact}."
+    ),
+)
 MEASURE = Notice(
     _("A measure is in force: {rule}"),
     _(
@@ -180,6 +205,13 @@ def where(scope: Mapping[str, str], language: str) -> str:
     if "location" not in scope:
         return ""
     return translate(language, _(" (location {location})")).format_map(scope)
+
+
+def episode_text(starts_at: float, ends_at: float, per_cent: int, terms: Terms) -> str:
+    """Write an episode of overload: from when until when, and which share of it was theirs."""
+    text = translate(terms.language, _("- {since} until {until}: {share}% of the load"))
+    since, until = moment(starts_at, terms), moment(ends_at, terms)
+    return text.format(since=since, until=until, share=number(per_cent, terms.language))
 
 
 def words_of_count(terms: Terms, used: int, amount: int, limit: LimitTerms) -> dict[str, str]:

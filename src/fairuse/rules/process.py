@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, model_v
 
 from fairuse.rules.amounts import parse_amount
 from fairuse.rules.durations import parse_duration
+from fairuse.rules.emergency import CLOSING, OVERLOAD
 from fairuse.rules.expression import Expression
 from fairuse.rules.model import Model, Name, Seconds, written
 from fairuse.rules.routes import Route
@@ -98,7 +99,9 @@ class Step(Model):
         return self.do == "charge" and self.from_ == "limit"
 
     def covers(self, rule: str) -> bool:
-        """Say whether it is taken in cases of a rule."""
+        """Say whether it is taken in cases of a rule; overload never closes an account (P3)."""
+        if rule == OVERLOAD and self.do in CLOSING:
+            return False
         return self.limits is None or rule in self.limits
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairuse.rules.emergency import CLOSING, OVERLOAD
 from fairuse.rules.ladder import REPEATED
 from fairuse.rules.nearest import suggestion
 from fairuse.rules.windows import Calendar
@@ -46,7 +47,7 @@ def tariffs_of(policy: Policy) -> dict[str, str]:
 
 
 def _rule_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str, str]]:
-    known = {**policy.limits, REPEATED: None}
+    known = {**policy.limits, REPEATED: None, OVERLOAD: None}
     for name in step.limits or ():
         limit = policy.limits.get(name)
         if name not in known:
@@ -55,6 +56,10 @@ def _rule_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str, 
             yield key, f'"{name}" opens no case, so no step is ever taken for it'
         elif name == REPEATED and policy.case_after is None:
             yield key, f'"{REPEATED}" needs case_after in the policy'
+        elif name == OVERLOAD and policy.overload is None:
+            yield key, f'"{OVERLOAD}" needs [overload] in the policy'
+        elif name == OVERLOAD and step.do in CLOSING:
+            yield key, f'overload may not "{step.do}": it never closes an account (P3)'
 
 
 def _tariff_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from fairuse.rules.emergency import CLOSING, OVERLOAD
 from fairuse.rules.read_entry import number, scope_of, text
 from fairuse.rules.record import NO_CASE
 
@@ -40,10 +41,9 @@ PROMISES = {
     "P10": _("Every refusal says which rule, how much, until when, and whom to ask."),
 }
 
-OVERLOAD = frozenset({"overload", "emergency"})
+OVERLOADS = frozenset({OVERLOAD, "emergency"})
 """The rules of cases that the platform's own overload opens; no limit has such a name."""
 
-CLOSING = frozenset({"suspend", "terminate"})
 LOWERING = frozenset({"reduce", "throttle"})
 REFUSING = LOWERING | {"suspend", "degrade", "deny new users"}
 """What measures do that refuses requests: with a lower amount, or whatever the amount."""
@@ -85,7 +85,7 @@ def _untold_end(entry: Entry, so_far: SoFar) -> str:
 
 
 def _closes_by_overload(entry: Entry, so_far: SoFar) -> str:
-    if _what(entry) not in CLOSING or so_far.rule_of(entry) not in OVERLOAD:
+    if _what(entry) not in CLOSING or so_far.rule_of(entry) not in OVERLOADS:
         return ""
     return f'"{_what(entry)}" because of overload, which never closes an account'
 

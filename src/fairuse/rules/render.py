@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from fairuse.base.texts import day_text, either, number, translate, window_text
+from fairuse.base.texts import day_text, either, number, span_text, translate, window_text
 from fairuse.rules.consequences import charges_from_the_limit
 from fairuse.rules.expression import (
     Average,
@@ -28,6 +28,7 @@ from fairuse.rules.windows import Always, Calendar
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fairuse.rules.emergency import Episodes
     from fairuse.rules.expression import Node
     from fairuse.rules.meters import CohortAverage, Measure, Meter
     from fairuse.rules.policy import Limit, Over, Policy
@@ -88,7 +89,7 @@ REFRESH = {
 }
 EMERGENCY = {
     "block address": _("block addresses"),
-    "throttle": _("slow requests down"),
+    "throttle": _("refuse what an account asks above its fair share"),
 }
 SCOPES = {
     "location": _("for each location"),
@@ -362,6 +363,16 @@ class _Writer:
                 breaches=number(again.breaches, self.language),
                 months=window_text(f"{again.months} months", self.language),
             )
+        if self.policy.overload is not None:
+            needed = self.policy.overload.case_after
+            yield "- " + self.say(
+                _(
+                    "Whoever's use overloads the service {episodes} times within {span} may be"
+                    " asked to talk about it; once is nothing."
+                ),
+                episodes=number(needed.episodes, self.language),
+                span=self._span(needed),
+            )
         if self.policy.emergency.allowed:
             acts = [self.say(EMERGENCY[name]) for name in self.policy.emergency.allowed]
             yield "- " + self.say(
@@ -373,6 +384,11 @@ class _Writer:
             )
         for promise in self._promises():
             yield f"- {self.say(promise)}"
+
+    def _span(self, needed: Episodes) -> str:
+        if needed.months:
+            return window_text(f"{needed.months} months", self.language)
+        return span_text(needed.seconds, self.language)
 
     def _promises(self) -> Iterator[str]:
         """Give the promises; of the fifth, what the policy's own charges leave of it."""

@@ -9,6 +9,7 @@ from fairuse.base.texts import day_text, either, number, span_text, translate
 from fairuse.rules.approaching import PROJECTED, ranks_of
 from fairuse.rules.choices import DECLINE, TITLES
 from fairuse.rules.consequences import consequences
+from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.ladder import REPEATED
 from fairuse.rules.prices import price_text
 from fairuse.rules.units import Unit
@@ -107,8 +108,11 @@ class LadderWriter:
         return translate(self._language, text).format_map(words)
 
     def _title(self, part: Consequence) -> str:
-        repeated = self._say(_("Amounts gone over repeatedly"))
-        return "; ".join(self._titles.get(rule, repeated) for rule in part.rules)
+        others = {
+            REPEATED: self._say(_("Amounts gone over repeatedly")),
+            OVERLOAD: self._say(_("The service overloaded repeatedly")),
+        }
+        return "; ".join({**self._titles, **others}[rule] for rule in part.rules)
 
     def _told(self) -> Iterator[str]:
         """Say how customers hear of it: early, and once they are over."""
@@ -226,8 +230,9 @@ class LadderWriter:
 
     def _unit(self, step: Step) -> Unit | None:
         """Give the unit that a step charges: that of the first limit it is taken for."""
+        limits = self._policy.limits
         rules = [rule for part in self._parts if step in part.steps for rule in part.rules]
-        limit = next((self._policy.limits[rule] for rule in rules if rule != REPEATED), None)
+        limit = next((limits[rule] for rule in rules if rule in limits), None)
         if limit is None:
             return None
         meter = self._policy.meters[limit.meter]
