@@ -72,7 +72,7 @@ async def assert_ledger(fair: FairUse, name: str, *, early: bool = False) -> Non
     entries = [
         each for each in await entries_of(ledger) if early or each.data.get("kind") != "warning"
     ]
-    found = "".join(f"{_line(entry)}\n" for entry in entries)
+    found = "".join(f"{line_of(entry)}\n" for entry in entries)
     path = LEDGERS / f"{name}.txt"
     if os.environ.get("FAIRUSE_REWRITE"):
         path.write_text(found)
@@ -82,7 +82,8 @@ async def assert_ledger(fair: FairUse, name: str, *, early: bool = False) -> Non
     )
 
 
-def _line(entry: Entry) -> str:
+def line_of(entry: Entry) -> str:
+    """Write an entry of the record on a line, as the expected ledgers have it."""
     when = datetime.fromtimestamp(entry.at, AMSTERDAM)
     data = {name: entry.data[name] for name in SHOWN if entry.data.get(name) not in (None, "", {})}
     said = ", ".join(f"{name} {_text(name, value)}" for name, value in data.items())
