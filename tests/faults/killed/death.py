@@ -1,38 +1,33 @@
-"""A death at a commit: the process kills itself, as `kill -9` does, at the n-th one that writes."""
+"""A death at a commit: the process kills itself, as `kill -9` does, at the first new one."""
 
 from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 When = Literal["before", "after"]
-
-
-class Death(NamedTuple):
-    """At which commit of a life, counted from 1, and on which side of it."""
-
-    commit: int
-    when: When
+CHANGES = ("INSERT", "UPDATE", "DELETE")
+CLAIM = "UPDATE deliveries SET attempts"
 
 
 class Commits:
-    """Counts the commits of this process that change something, and notes which they are.
+    """Looks at the commits of this process that bring the story on, and dies on a side of one.
 
     It wraps what every database's driver is asked to commit with, so that the last thing that
     happens before the end is the commit itself, or nothing.
     """
 
-    def __init__(self, noted: Path, death: Death | None) -> None:
+    def __init__(self, noted: Path, death: When | None) -> None:
         self._noted = noted
         self._death = death
-        self._number = 0
         self._changed: dict[int, str] = {}
         self._commit = DefaultDialect.do_commit
 
@@ -47,23 +42,29 @@ class Commits:
         DefaultDialect.do_commit = do_commit  # type: ignore[method-assign]
 
     def committing(self, dialect: DefaultDialect, connection: Any) -> None:
-        """Commit, and die before or after it where that is to be."""
-        first = self._changed.pop(id(connection.dbapi_connection), None)
-        if first is not None:
-            self._number += 1
-            with self._noted.open("a") as noted:
-                noted.write(f"{first}\n")
-            self._die("before")
+        """Commit, and die before or after it where it is new."""
+        what = self._changed.pop(id(connection.dbapi_connection), "")
+        if what:
+            self._die("before", what)
         self._commit(dialect, connection)
-        if first is not None:
-            self._die("after")
+        if what:
+            self._die("after", what)
 
-    def _die(self, when: When) -> None:
-        if self._death == (self._number, when):
+    def _die(self, when: When, what: str) -> None:
+        if self._death in (None, when):
+            with self._noted.open("a") as noted:
+                noted.write(f"{when} {what}\n")
+        if self._death == when:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def _executed(self, connection: Any, cursor: Any, statement: str, *_: object) -> None:
-        """Note what a transaction changed first; what found nothing to change is none."""
-        if statement.startswith(("INSERT", "UPDATE", "DELETE")) and cursor.rowcount:
+    def _executed(
+        self, connection: Any, cursor: Any, statement: str, values: Sequence[Any], *_: object
+    ) -> None:
+        """Note what a transaction changed first; what found nothing to change is none.
+
+        Nor is a letter that is claimed once more, by who comes after a death: it is where it was.
+        """
+        again = statement.startswith(CLAIM) and values[0] > 1
+        if statement.startswith(CHANGES) and cursor.rowcount and not again:
             driver = connection.connection.dbapi_connection
-            self._changed.setdefault(id(driver), " ".join(statement.split()[:3]))
+            self._changed.setdefault(id(driver), " ".join(statement.split()[:4]))

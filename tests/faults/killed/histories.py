@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tests.faults.killed.death import Death
+    from tests.faults.killed.death import When
     from tests.ledgers import Place
 
 HEAD = schema.record_head.name
@@ -49,7 +49,7 @@ class Processes:
 
     parent: subprocess.Popen[str]
 
-    def live(self, config: Path, death: Death | None, environment: Mapping[str, str]) -> int:
+    def live(self, config: Path, death: When | None, environment: Mapping[str, str]) -> int:
         """Have one go on with the story of a configuration, and say how it ended."""
         wanted = {"config": str(config), "death": death, "environment": dict(environment)}
         assert self.parent.stdin is not None
@@ -76,9 +76,15 @@ class Post:
 
     bodies: dict[str, list[bytes]] = field(default_factory=dict)
 
-    def twice(self) -> int:
-        """Count the messages that came more than once."""
-        return sum(len(each) > 1 for each in self.bodies.values())
+    @property
+    def is_same(self) -> bool:
+        """Say whether what came more than once was the same each time."""
+        return all(len(set(each)) == 1 for each in self.bodies.values())
+
+    @property
+    def most(self) -> int:
+        """Count how often a message came at most."""
+        return max(map(len, self.bodies.values()))
 
 
 def configured(folder: Path, place: Place, port: int) -> Path:
@@ -106,8 +112,8 @@ async def emptied(config: Path, place: Place) -> None:
     for name in ("world.json", "commits", "said.log"):
         (config.parent / name).unlink(missing_ok=True)
     names = [table.name for table in schema.metadata.sorted_tables if table.name != HEAD]
-    first = f"UPDATE {HEAD} SET number = 0, hash = ''"
-    await place.sql(*(f"DELETE FROM {name}" for name in reversed(names)), first)
+    first = f"UPDATE {HEAD} SET number = 0, hash = ''"  # noqa: S608  names of our own
+    await place.sql(*(f"DELETE FROM {name}" for name in reversed(names)), first)  # noqa: S608
 
 
 async def left_in(place: Place) -> dict[str, list[str]]:

@@ -15,12 +15,12 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.faults.killed.death import Commits, Death
+from tests.faults.killed.death import Commits
 from tests.faults.killed.story import live
 from tests.support import REPOSITORY
 
 from fairuse.entry import deliver, lifecycle
-from fairuse.stores import journal
+from fairuse.stores import journal, outbox
 from fairuse.stores.configuration import Configuration
 from fairuse.stores.forces import Forces
 
@@ -56,8 +56,7 @@ def _live(wanted: Mapping[str, Any]) -> None:
         os.dup2(said.fileno(), 2)
         try:
             os.environ.update(wanted["environment"])
-            death = wanted["death"]
-            Commits(config.parent / "commits", Death(*death) if death else None).watch()
+            Commits(config.parent / "commits", wanted["death"]).watch()
             _nothing_by_itself()
             asyncio.run(asyncio.wait_for(live(config), PATIENCE))
         except BaseException:  # noqa: BLE001  whatever it is, the test is told
@@ -67,7 +66,7 @@ def _live(wanted: Mapping[str, Any]) -> None:
 
 
 def _nothing_by_itself() -> None:
-    """Leave to the story what runs beside it: the n-th commit is then the same in each life."""
+    """Leave to the story what runs beside it, and let nobody wait long for another attempt."""
 
     async def wait(*_: object) -> None:
         await asyncio.Event().wait()
@@ -77,6 +76,7 @@ def _nothing_by_itself() -> None:
     lifecycle._again_and_again = wait  # type: ignore[assignment]
     lifecycle.watch = wait  # type: ignore[assignment]
     journal.FLUSH_SECONDS = 3_600.0
+    outbox.RETRY_STEPS = (5.0,) * len(outbox.RETRY_STEPS)  # type: ignore[assignment]
 
 
 if __name__ == "__main__":
