@@ -35,8 +35,9 @@ from fairuse.stages.meter import Plan, Plans, meter, read_ahead
 from fairuse.stages.observe import counted, line
 from fairuse.stages.restrict import restricted
 from fairuse.stages.settle import lasts, settle, settle_so_far
+from fairuse.stores.faults import Faults
 from fairuse.stores.forces import Forces
-from fairuse.stores.protocol import Exceeded, Receipt
+from fairuse.stores.protocol import Exceeded, Outcome, Receipt
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -82,6 +83,7 @@ class Pipeline:
     forces: Forces = field(default_factory=Forces)
     lasting: dict[Exchange, tuple[Subject, Receipt]] = field(default_factory=dict)
     cuts: dict[Exchange, Cut] = field(default_factory=dict)
+    faults: Faults = field(default_factory=Faults)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request along the way, and note how it went."""
@@ -103,6 +105,13 @@ class Pipeline:
             if not answer.started:
                 refusal = Refusal(error.kind, "upstream")
                 await answer.refuse(refusal, reader_of(exchange, config), receive)
+        except Exception:
+            # What an app raises is its own server's to handle, and a head that is out stays so.
+            if exchange.fault is not None or answer.started:
+                raise
+            self.faults.note(exchange, "refused")
+            metrics.requests(_FAULT.kind).inc()
+            await answer.refuse(_FAULT, reader_of(exchange, config), receive)
         finally:
             self.note(exchange)
 
@@ -151,19 +160,26 @@ class Pipeline:
         receive: Receive,
         answer: Answer,
     ) -> Refusal | None:
-        """Go on with an account's request."""
-        if refusal := blocked_here(exchange, subject, config, self.blocks):
-            return refusal
-        if refusal := restricted(exchange, subject, self.forces, exchange.at.wall):
-            return refusal
-        plan = self.plans.of(exchange, subject)
-        if plan.reads:
-            read = await read_ahead(exchange, subject, receive)
-            if isinstance(read, Refusal):
-                return read
-            receive = read
-            exchange.at = self.clock.now()  # reading it may have taken long
-        receipt, answer.limits = await self.whether(exchange, subject, plan, config)
+        """Go on with an account's request; a fault of ours before it is forwarded refuses none."""
+        reading = False
+        try:
+            if refusal := blocked_here(exchange, subject, config, self.blocks):
+                return refusal
+            if refusal := restricted(exchange, subject, self.forces, exchange.at.wall):
+                return refusal
+            plan = self.plans.of(exchange, subject)
+            if plan.reads:
+                reading = True
+                read = await read_ahead(exchange, subject, receive)
+                if isinstance(read, Refusal):
+                    return read
+                receive, reading = read, False
+                exchange.at = self.clock.now()  # reading it may have taken long
+            receipt, answer.limits = await self.whether(exchange, subject, plan, config)
+        except Exception:
+            if reading:  # nobody has the rest of its body any more
+                raise
+            receipt, answer.limits = self._in_spite_of_a_fault(exchange, subject)
         if isinstance(receipt, Refusal):
             return receipt
         answer.before_end = partial(self.settle, exchange, subject, receipt)
@@ -171,6 +187,9 @@ class Pipeline:
             if self.journal.strict and receipt.claims:
                 await self.journal.committed()
             await self.forward(exchange, config, counted(exchange, receive), answer)
+        except Exception:
+            exchange.fault = exchange.fault or "forward"
+            raise
         finally:
             answer.before_end()
             answer.before_end = None
@@ -195,6 +214,17 @@ class Pipeline:
             self._refused(decision, exchange, subject, config)
         return refusal_of(decision, exchange.at), limits
 
+    def _in_spite_of_a_fault(
+        self, exchange: Exchange, subject: Subject
+    ) -> tuple[Receipt | Refusal, Headers]:
+        """Let a request through uncounted that a fault of ours kept from being decided (F-55)."""
+        if not self.faults.served(exchange, subject.account):
+            return _FAULT, []
+        exchange.moves, exchange.reads_answer, exchange.counts_bytes = (), False, False
+        nothing = Receipt([])
+        nothing.open = False
+        return nothing, [_FAULTY]
+
     def _refused(
         self, decision: Exceeded, exchange: Exchange, subject: Subject, config: Config
     ) -> None:
@@ -210,7 +240,12 @@ class Pipeline:
         if not receipt.open:
             return
         self.lasting.pop(exchange, None)
-        settle(exchange, subject, receipt, self.counters, self.journal, self.clock.now())
+        at = self.clock.now()
+        try:
+            settle(exchange, subject, receipt, self.counters, self.journal, at)
+        except Exception:  # noqa: BLE001  it is noted with its traceback
+            self.faults.note(exchange, "served")
+            self.counters.settle(receipt, Outcome.REFUSED, {}, at)  # nothing stays reserved
 
     def settle_lasting(self) -> None:
         """Count what long requests have come to so far; nobody has to wait for their end.
@@ -234,5 +269,8 @@ class Pipeline:
 
 
 _JSON = (b"content-type", b"application/json")
+_FAULT = Refusal("gateway-fault", "gateway")
+_FAULTY = (b"fairuse-degraded", b"gateway")
+"""Says that a fault of ours kept the request from being decided and counted."""
 _DEGRADED = (b"fairuse-degraded", b"counters")
 """Says that the limits were decided without the store that knows what other nodes counted."""

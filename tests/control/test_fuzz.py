@@ -44,8 +44,10 @@ events = st.fixed_dictionaries(
 texts = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=40)
 headers = st.dictionaries(
     st.sampled_from(
-        ["accept", "accept-language", "content-type", "origin", "sec-fetch-site", "cookie"]
-        + ["x-forwarded-for", "x-user", "ce-id", "ce-specversion", "ce-time", "ce-source"]
+        [
+            *("accept", "accept-language", "content-type", "origin", "sec-fetch-site", "cookie"),
+            *("x-forwarded-for", "x-user", "ce-id", "ce-specversion", "ce-time", "ce-source"),
+        ]
     ),
     texts,
     max_size=4,

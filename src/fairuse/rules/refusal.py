@@ -206,6 +206,12 @@ PROBLEMS = {
         _("This case can't be answered in this way any more"),
         _("Nothing was changed. {reason}"),
     ),
+    "gateway-fault": Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        BLANK,
+        _("This gateway could not handle the request"),
+        _("It is not your fault. Nothing was counted for this request. Please try again later."),
+    ),
     "upstream-unreachable": Problem(
         HTTPStatus.BAD_GATEWAY,
         BLANK,
