@@ -28,9 +28,9 @@ check: $(READY)
 	$(BIN)/fairuse check
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
 
-# What is installed, with its versions and known weaknesses, as CycloneDX.
+# What the lock holds, as a CycloneDX bill of materials.
 sbom: $(READY)
-	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock --format cyclonedx-json -o fairuse.cdx.json
+	$(BIN)/python -m tests.sbom fairuse.cdx.json
 
 bench: $(READY)
 	@$(BIN)/python -m bench $(BENCH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.sbom.bill import LOCK, bill, locked
 from tests.support import REPOSITORY
 
 if TYPE_CHECKING:
@@ -33,13 +35,6 @@ def names(requirements: Iterable[str]) -> set[str]:
     """Give the distributions that requirements name."""
     found = (re.match(r"[A-Za-z0-9._-]+", each) for each in requirements)
     return {each[0].lower().replace("_", "-") for each in found if each}
-
-
-def locked(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Give each requirement of a lock, with its hashes."""
-    for entry in re.split(r"\n(?=\S)", text.strip()):
-        requirement, *hashes = (line.strip(" \\") for line in entry.splitlines())
-        yield requirement, hashes
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -76,11 +71,24 @@ def test_the_lock_has_hashes_and_nothing_else(lock: str) -> None:
         assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each) for each in hashes)
 
 
+def test_the_bill_of_materials_has_all_that_is_locked() -> None:
+    """F-56: `make sbom` lists each package of the lock, with its version and its hashes."""
+    told = json.loads(bill())
+    assert told["bomFormat"] == "CycloneDX"
+    found = {
+        each["purl"]: {f"--hash=sha256:{digest['content']}" for digest in each["hashes"]}
+        for each in told["components"]
+    }
+    for requirement, hashes in locked(LOCK.read_text()):
+        name, _, version = requirement.partition(" ;")[0].partition("==")
+        assert found[f"pkg:pypi/{name.partition('[')[0]}@{version}"] == {*hashes}
+
+
 def test_all_that_is_declared_is_locked() -> None:
     """F-56: nothing is installed that the lock does not hold."""
     project = pyproject()["project"]
     declared = names([*project["dependencies"], *chain(*project["optional-dependencies"].values())])
-    entries = locked((REPOSITORY / "requirements.lock").read_text())
+    entries = locked(LOCK.read_text())
     assert declared <= names(requirement for requirement, _ in entries)
 
 
