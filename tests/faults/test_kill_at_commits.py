@@ -21,6 +21,8 @@ from tests.faults.killed.histories import (
     left_in,
     processes,
 )
+from tests.faults.killed.story import ANNA, BERT
+from tests.scenarios.process import assert_expected
 from tests.support import Served
 
 from fairuse.stores.ledger import Ledger
@@ -120,6 +122,8 @@ async def test_killed_before_and_after_every_commit(history: History) -> None:
     The first ends before the story's first commit, the next after it, and so on until none is left.
     """
     undisturbed = await history.of(repeat(None))
+    lines = [f"{line}\n" for account in (ANNA, BERT) for line in undisturbed[account]]
+    assert_expected("".join(lines), "killed")
     commits, messages = history.commits(), len(history.post.bodies)
     assert history.post.most == 1
     left = await history.of(cycle(get_args(When)))
