@@ -100,11 +100,11 @@ class History:
 
 def changed(before: dict[str, list[str]], after: dict[str, list[str]]) -> list[str]:
     """Give what is otherwise, a line each."""
-    lines = (
+    old, new = (
         [f"{name}: {line}" for name in sorted(each) for line in each[name]]
         for each in (before, after)
     )
-    return [line for line in difflib.ndiff(*lines) if line[0] in "+-"]
+    return [line for line in difflib.ndiff(old, new) if line[0] in "+-"]
 
 
 @pytest.fixture

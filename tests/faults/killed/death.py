@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 When = Literal["before", "after"]
@@ -29,7 +29,7 @@ class Commits:
         self._noted = noted
         self._death = death
         self._changed: dict[int, str] = {}
-        self._commit = DefaultDialect.do_commit
+        self._commit: Callable[[DefaultDialect, Any], None] = DefaultDialect.do_commit
 
     def watch(self) -> None:
         """Watch this process until its end."""

@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+ALONE = (
+    (deliver.Delivery, "run"),
+    (Forces, "follow"),
+    (lifecycle, "_again_and_again"),
+    (lifecycle, "watch"),
+)
+"""What runs beside a story, and would take steps of its own."""
 PATIENCE = 60.0
 """Seconds after which a life that comes to no end is a failure."""
 
@@ -71,10 +78,8 @@ def _nothing_by_itself() -> None:
     async def wait(*_: object) -> None:
         await asyncio.Event().wait()
 
-    deliver.Delivery.run = wait  # type: ignore[method-assign]
-    Forces.follow = wait  # type: ignore[method-assign]
-    lifecycle._again_and_again = wait  # type: ignore[assignment]
-    lifecycle.watch = wait  # type: ignore[assignment]
+    for where, name in ALONE:
+        setattr(where, name, wait)
     journal.FLUSH_SECONDS = 3_600.0
     outbox.RETRY_STEPS = (5.0,) * len(outbox.RETRY_STEPS)  # type: ignore[assignment]
 
