@@ -40,6 +40,7 @@ PARTS: dict[str, tuple[Any, str]] = {
     "reviews": (Reviews, "run"),
     "charges": (fair_process, "finalise"),
     "top-ups": (fair_process, "carry_over"),
+    "calls": (fair_process.FairProcess, "_tell_of_calls"),
     "averages": (Averages, "renew"),
     "what is over": (Ledger, "prune"),
 }

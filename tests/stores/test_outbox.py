@@ -80,7 +80,7 @@ async def test_a_letter_that_is_never_taken_goes_through_all_attempts(ledger: Le
         [letter] = await due(ledger, at)
         claimed = await claim(ledger, letter, at)
         assert claimed is not None
-        alive = await note_failed(ledger, claimed, f"refused at {at}", for_good=False)
+        alive = await note_failed(ledger, claimed, f"refused at {at}", at, for_good=False)
         attempts.append(at - NOON)
         [letter] = await everything(ledger)
         assert alive == (letter.state == "waiting")
@@ -211,7 +211,7 @@ async def test_a_letter_is_sent_again_when_somebody_asks(ledger: Ledger) -> None
     assert not await resend(ledger, task, NOON)
     claimed = await claim(ledger, mail, NOON)
     assert claimed is not None
-    assert not await note_failed(ledger, claimed, "gone", for_good=True)
+    assert not await note_failed(ledger, claimed, "gone", NOON, for_good=True)
     [dead] = await letters(ledger, "dead")
     assert await resend(ledger, dead, NOON + DAY)
     [mail] = await due(ledger, NOON + DAY)
@@ -264,7 +264,7 @@ async def test_letters_that_arrived_leave_after_a_year_and_no_others(ledger: Led
         assert await note_delivered(ledger, letter, NOON, 5_001, GRACE)
     claimed = await claim(ledger, dead, NOON)
     assert claimed is not None
-    assert not await note_failed(ledger, claimed, "gone", for_good=True)
+    assert not await note_failed(ledger, claimed, "gone", NOON, for_good=True)
     assert await resend(ledger, again, NOON + 60)
     recorded, notices = await entries_of(ledger), await ledger.notices("salon")
     await ledger.prune(NOON + 400 * DAY)
