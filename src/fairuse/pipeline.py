@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 from fairuse.base import metrics
@@ -18,6 +19,7 @@ from fairuse.base.keys import new_request_id
 from fairuse.base.log import logger
 from fairuse.base.wire import json_bytes
 from fairuse.rules.exchange import Exchange
+from fairuse.rules.hops import PASSED_ON, ends_here, stopped
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import EVENTS_PATH, Refusal
 from fairuse.stages.admit import admit
@@ -213,6 +215,12 @@ class Pipeline:
             return refusal
         if refusal := restricted(exchange, subject, self.forces, exchange.at.wall):
             return refusal
+        if self.forward.via is not None:
+            if refusal := stopped(exchange, self.forward.via):
+                return refusal
+            if ends_here(exchange):
+                await answer.whole(HTTPStatus.OK, [(b"allow", PASSED_ON.encode())], b"")
+                return None
         plan = self.plans.of(exchange, subject)
         if plan.reads:
             read = await read_ahead(exchange, subject, receive)

@@ -18,6 +18,7 @@ from fairuse.base.log import logger
 from fairuse.base.websocket.cuttable import Cut, Cuttable
 from fairuse.base.websocket.side import POLICY_VIOLATION, Close
 from fairuse.rules.exchange import Exchange
+from fairuse.rules.hops import stopped
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import Refusal
 from fairuse.stages.admit import admit
@@ -109,6 +110,8 @@ async def _way(
     if refusal := blocked_here(exchange, subject, config, pipeline.blocks):
         return refusal
     if refusal := restricted(exchange, subject, pipeline.forces, exchange.at.wall):
+        return refusal
+    if forward.via is not None and (refusal := stopped(exchange, forward.via)):
         return refusal
     plan = pipeline.plans.of(exchange, subject)
     socket = _WebSocket(pipeline, exchange, subject, receive, send)

@@ -126,6 +126,8 @@ def _headers_of(refusal: Refusal, exchange: Exchange) -> Headers:
     headers = []
     if refusal.until is not None:
         headers.append(retry_after(refusal.until - exchange.at.wall))
+    if refusal.allow:
+        headers.append((b"allow", refusal.allow.encode()))
     if refusal.kind == "unknown-caller":
         header = refusal.reason.encode()
         headers.append((b"www-authenticate", b'ApiKey realm="fairuse", header="' + header + b'"'))

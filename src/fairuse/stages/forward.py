@@ -17,6 +17,7 @@ from fairuse.base.errors import (
 )
 from fairuse.base.hangup import EXTENSION, HangUp
 from fairuse.base.hop.clients import client_named
+from fairuse.base.keys import new_gateway_name
 from fairuse.rules.exchange import CLIENT_GONE
 from fairuse.rules.forwarding import (
     forwarded_headers,
@@ -24,6 +25,7 @@ from fairuse.rules.forwarding import (
     request_headers,
     response_headers,
 )
+from fairuse.rules.hops import Via, one_hop_less
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -46,6 +48,11 @@ class Forward(Protocol):
     dates_answers: ClassVar[bool]
     """Whether our own answers need a Date, because no server in front adds one."""
 
+    @property
+    def via(self) -> Via | None:
+        """Give as whom requests are passed on; None where they go no hop further."""
+        ...
+
     async def __call__(
         self, exchange: Exchange, config: Config, receive: Receive, send: Send
     ) -> None:
@@ -61,6 +68,7 @@ class ToApp:
     """Hands the request to the app that the middleware wraps."""
 
     dates_answers: ClassVar[bool] = False
+    via: ClassVar[None] = None
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -98,6 +106,7 @@ class ToUpstream:
     dates_answers: ClassVar[bool] = True
 
     def __init__(self, make: Callable[[ClientName, int], Upstream] = client_named) -> None:
+        self.via = Via(new_gateway_name())
         self._make = make
         self._upstream: Upstream | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -116,7 +125,7 @@ class ToUpstream:
             watching = asyncio.create_task(relay.watch(hangup))
         hangup.watch(relay.client_gone)
         try:
-            await relay.run(upstream, config)
+            await relay.run(upstream, config, self.via)
         except asyncio.CancelledError:
             if not relay.given_up:
                 # Only the server cancels a request, when its time to drain is over.
@@ -173,7 +182,7 @@ class _Relay:
         self._send = send
         self._head_known = False
 
-    async def run(self, upstream: Upstream, config: Config) -> None:
+    async def run(self, upstream: Upstream, config: Config, via: Via) -> None:
         """Send the request, and pass the answer back."""
         exchange, target = self._exchange, config.upstream
         if target is None:
@@ -182,7 +191,7 @@ class _Relay:
             exchange.method,
             target,
             _path(exchange.scope),
-            _request_headers(exchange, config, target.origins[0]),
+            _request_headers(exchange, config, via, target.origins[0]),
             self._body.chunks() if self._body.announced else None,
         )
         try:
@@ -276,9 +285,11 @@ def _path(scope: Any) -> bytes:
     return path + b"?" + query if query else path
 
 
-def _request_headers(exchange: Exchange, config: Config, origin: str) -> Headers:
+def _request_headers(exchange: Exchange, config: Config, via: Via, origin: str) -> Headers:
     theirs = _asking_plainly(exchange) if exchange.reads_answer else exchange.headers
-    headers = request_headers(theirs, forwarded_headers(exchange, config))
+    if exchange.method == "OPTIONS":
+        theirs = one_hop_less(exchange, theirs)
+    headers = request_headers(theirs, forwarded_headers(exchange, config, via))
     if exchange.header(b"host") is None:  # HTTP/1.0 has none, HTTP/1.1 needs one
         headers.insert(0, (b"host", urlsplit(origin).netloc.encode()))
     return headers
