@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fairuse.base import metrics
 from fairuse.base.errors import UpstreamError
+from fairuse.base.incoming import Incoming
 from fairuse.base.keys import new_request_id
 from fairuse.base.log import logger
 from fairuse.base.wire import json_bytes
@@ -146,13 +147,14 @@ class Pipeline:
         """Take one request along the way, and note how it went."""
         exchange = Exchange(scope, self.clock.now(), new_request_id())
         config = self.configuration.current
+        incoming = Incoming(receive)
         answer = Answer(exchange, send, dated=self.forward.dates_answers)
         try:
-            refusal = await self._way(exchange, config, receive, answer)
+            refusal = await self._way(exchange, config, incoming, answer)
             metrics.requests("served" if refusal is None else refusal.kind).inc()
             if refusal is not None:
                 await self.kept()
-                await answer.refuse(refusal, reader_of(exchange, config), receive)
+                await answer.refuse(refusal, reader_of(exchange, config), incoming)
         except UpstreamError as error:
             exchange.fault = error.kind
             metrics.requests(error.kind).inc()
@@ -161,7 +163,7 @@ class Pipeline:
             # server aborts it when the response stays incomplete.
             if not answer.started:
                 refusal = Refusal(error.kind, "upstream")
-                await answer.refuse(refusal, reader_of(exchange, config), receive)
+                await answer.refuse(refusal, reader_of(exchange, config), incoming)
         finally:
             self.note(exchange)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from fairuse.base import metrics
 from fairuse.base.errors import UpstreamError
+from fairuse.base.incoming import Incoming
 from fairuse.base.keys import new_request_id
 from fairuse.base.log import logger
 from fairuse.base.websocket.cuttable import Cut, Cuttable
@@ -90,7 +91,7 @@ async def _refuse(
         await send({**message, "type": f"websocket.{message['type']}"})
 
     answer = Answer(exchange, send_rejection, dated=pipeline.forward.dates_answers)
-    await answer.refuse(refusal, reader_of(exchange, config), receive)
+    await answer.refuse(refusal, reader_of(exchange, config), Incoming(receive))
 
 
 async def _way(
