@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from fairuse.base import metrics
 from fairuse.base.errors import UpstreamError
@@ -19,6 +19,7 @@ from fairuse.base.incoming import Incoming
 from fairuse.base.keys import new_request_id
 from fairuse.base.log import logger
 from fairuse.base.wire import json_bytes
+from fairuse.endpoints import HEALTH_PATH, OUR_PATHS, READY_PATH
 from fairuse.rules.exchange import Exchange
 from fairuse.rules.hops import PASSED_ON, ends_here, stopped
 from fairuse.rules.reader import reader_of
@@ -37,7 +38,9 @@ from fairuse.stages.meter import Plan, Plans, meter, read_ahead
 from fairuse.stages.observe import counted, line
 from fairuse.stages.restrict import restricted
 from fairuse.stages.settle import lasts, settle, settle_so_far
+from fairuse.stages.throttle import throttled
 from fairuse.stores.forces import Forces
+from fairuse.stores.load import Load
 from fairuse.stores.protocol import Exceeded, Receipt
 
 if TYPE_CHECKING:
@@ -46,8 +49,9 @@ if TYPE_CHECKING:
     from fairuse.base.clock import Clock
     from fairuse.base.log import AccessLog
     from fairuse.base.wire import Headers
+    from fairuse.endpoints import Events, Pages, Vitals
     from fairuse.followups import Followups
-    from fairuse.rules.config import Config, Sender
+    from fairuse.rules.config import Config
     from fairuse.rules.exchange import Subject
     from fairuse.stages.forward import Forward
     from fairuse.stores.blocks import Blocks
@@ -56,69 +60,10 @@ if TYPE_CHECKING:
     from fairuse.stores.journal import Journal
     from fairuse.stores.protocol import Counters
 
-HEALTH_PATH = "/fairuse/health"
-READY_PATH = "/fairuse/ready"
-OUR_PATHS = "/fairuse/"
-
 Cut = Callable[[Refusal], None]
 """Ends a WebSocket that is open."""
 
 log = logger(__name__)
-
-
-class Page(Protocol):
-    """One of the gateway's own pages: read by an account, never metered."""
-
-    async def __call__(
-        self, exchange: Exchange, subject: Subject, receive: Receive, answer: Answer, /
-    ) -> Refusal | None:
-        """Answer a request, or give the refusal."""
-        ...
-
-
-class OpenPage(Protocol):
-    """A page that needs no key, because its address is one."""
-
-    async def __call__(
-        self, exchange: Exchange, config: Config, receive: Receive, answer: Answer
-    ) -> Refusal | None:
-        """Answer a request, or give the refusal."""
-        ...
-
-
-class Pages(Protocol):
-    """Finds the page of a path; None for a path that is not ours."""
-
-    def of_account(self, path: str) -> Page | None:
-        """Give the page that an account reads."""
-        ...
-
-    def open_to_all(self, path: str) -> OpenPage | None:
-        """Give the page that anybody may open."""
-        ...
-
-
-class Vitals(Protocol):
-    """Says how the service is."""
-
-    @property
-    def ready(self) -> bool:
-        """Say whether requests should come here."""
-        ...
-
-    def report(self) -> dict[str, str]:
-        """Give the state of each part in a word."""
-        ...
-
-
-class Events(Protocol):
-    """Takes usage events from a sender."""
-
-    async def __call__(
-        self, exchange: Exchange, sender: Sender, config: Config, receive: Receive, answer: Answer
-    ) -> Refusal | None:
-        """Answer a request, or give the refusal."""
-        ...
 
 
 @dataclass(slots=True)
@@ -140,6 +85,7 @@ class Pipeline:
     events: Events | None = None
     plans: Plans = field(default_factory=Plans)
     forces: Forces = field(default_factory=Forces)
+    load: Load = field(default_factory=Load)
     lasting: dict[Exchange, tuple[Subject, Receipt]] = field(default_factory=dict)
     cuts: dict[Exchange, Cut] = field(default_factory=dict)
 
@@ -213,16 +159,11 @@ class Pipeline:
         answer: Answer,
     ) -> Refusal | None:
         """Go on with an account's request."""
-        if refusal := blocked_here(exchange, subject, config, self.blocks):
+        if refusal := self._kept_out(exchange, subject, config):
             return refusal
-        if refusal := restricted(exchange, subject, self.forces, exchange.at.wall):
-            return refusal
-        if self.forward.via is not None:
-            if refusal := stopped(exchange, self.forward.via):
-                return refusal
-            if ends_here(exchange):
-                await answer.whole(HTTPStatus.OK, [(b"allow", PASSED_ON.encode())], b"")
-                return None
+        if self.forward.via is not None and ends_here(exchange):
+            await answer.whole(HTTPStatus.OK, [(b"allow", PASSED_ON.encode())], b"")
+            return None
         plan = self.plans.of(exchange, subject)
         if plan.reads:
             read = await read_ahead(exchange, subject, receive)
@@ -234,14 +175,25 @@ class Pipeline:
         if isinstance(receipt, Refusal):
             return receipt
         answer.before_end = partial(self.settle, exchange, subject, receipt)
+        self.load.begin(exchange)
         try:
             if self.journal.strict and receipt.claims:
                 await self.journal.committed()
             await self.forward(exchange, config, counted(exchange, receive), answer)
         finally:
+            self.load.end(exchange)
             answer.before_end()
             answer.before_end = None
         return None
+
+    def _kept_out(self, exchange: Exchange, subject: Subject, config: Config) -> Refusal | None:
+        """Refuse what is refused whatever it would count."""
+        return (
+            blocked_here(exchange, subject, config, self.blocks)
+            or restricted(exchange, subject, self.forces, exchange.at.wall)
+            or (stopped(exchange, self.forward.via) if self.forward.via is not None else None)
+            or (throttled(exchange, subject, self.load) if self.load.throttle else None)
+        )
 
     async def whether(
         self, exchange: Exchange, subject: Subject, plan: Plan, config: Config

@@ -19,7 +19,7 @@ class Unit:
     one: str
     many: str
     decimals: int = 0
-    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
 
     def units(self, counted: int) -> int | float:
         """Turn what is counted into units."""
@@ -40,3 +40,6 @@ class Unit:
     def _word(self, word: str, language: str) -> str:
         """Take the policy's own translation first, then ours."""
         return self.words.get(language, {}).get(word) or translate(language, word)
+
+
+REQUEST = Unit("request", "requests")

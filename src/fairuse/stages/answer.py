@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
-from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from fairuse.base.jsonfield import EventStreamField
 from fairuse.rules.forwarding import has_body
-from fairuse.rules.headers import retry_after
+from fairuse.rules.headers import date_header, retry_after
 from fairuse.rules.refusal import problem_body
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class Answer:
             (b"cache-control", b"no-store"),
         ]
         if self._dated:
-            whole.append((b"date", formatdate(usegmt=True).encode()))
+            whole.append(date_header(int(time.time())))
         return {"type": "http.response.start", "status": status, "headers": whole}
 
 
