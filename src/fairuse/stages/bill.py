@@ -49,8 +49,8 @@ async def charges_of(
     charges = []
     for each in await _windows(case, limit, ledger):
         window = await as_told(ledger, each)
-        window = window._replace(ends_at=min(window.ends_at, until))
         hourly = await _hours(window, limit, terms, ledger)
+        window = window._replace(ends_at=min(window.ends_at, until))
         reading = window.latest if hourly is None else sum(units for _, units in hourly)
         held = limit.within(window.scope)
         charge = usage_charge(window, held, terms, reading, hourly, basis=basis, tariff=tariff)
