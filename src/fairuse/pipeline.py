@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.callers import RecentEvents
     from fairuse.stores.configuration import Configuration
+    from fairuse.stores.evidence import EvidenceCollector
     from fairuse.stores.journal import Journal
     from fairuse.stores.protocol import Counters
 
@@ -129,6 +130,7 @@ class Pipeline:
     unknown_callers: RecentEvents
     refusals: RecentEvents
     journal: Journal
+    evidence: EvidenceCollector
     followups: Followups
     forward: Forward
     access_log: AccessLog
@@ -267,7 +269,9 @@ class Pipeline:
         if not receipt.open:
             return
         self.lasting.pop(exchange, None)
-        settle(exchange, subject, receipt, self.counters, self.journal, self.clock.now())
+        at = self.clock.now()
+        costs = settle(exchange, subject, receipt, self.counters, self.journal, at)
+        self.evidence.note(exchange, subject, costs)
 
     def settle_lasting(self) -> None:
         """Count what long requests have come to so far; nobody has to wait for their end.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -11,8 +11,11 @@ from rich.table import Table
 
 from fairuse.base.errors import NotPossible
 from fairuse.base.texts import iso_time
+from fairuse.rules.evidence import from_table, to_table
+from fairuse.rules.evidence_texts import block
 from fairuse.stores.casebook import all_cases, case_numbered, measures_of
 from fairuse.stores.charges import charges_of
+from fairuse.stores.evidence_rows import evidence_kept
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.record import entries_of
 
@@ -57,18 +60,22 @@ async def cases_of(
         raise NotPossible("there is no ledger yet")
     try:
         if number is not None:
-            return await _whole(ledger, number)
+            return await _whole(configuration, ledger, number)
         return [_case(each) for each in await all_cases(ledger, account, closed=closed)]
     finally:
         await ledger.close()
 
 
-async def _whole(ledger: Ledger, number: int) -> Json:
+async def _whole(configuration: Configuration, ledger: Ledger, number: int) -> Json:
     case = await case_numbered(ledger, number)
     if case is None:
         raise NotPossible(f"there is no case {number}")
+    terms = configuration.current.accounts.get(case.account)
+    now = datetime.now(UTC).timestamp()
+    evidence = await evidence_kept(ledger, case, terms, now) if terms is not None else None
     return {
         **_case(case),
+        "evidence": None if evidence is None else to_table(evidence),
         "measures": [_measure(each) for each in await measures_of(ledger, number)],
         "charges": [_charge(each) for each in await charges_of(ledger, case=number)],
         "record": [_entry(each) for each in await entries_of(ledger, number)],
@@ -144,8 +151,10 @@ def show_case(case: Mapping[str, Any]) -> None:
     """Print one case: its figures, its measures and charges, and what happened to it."""
     console = Console(soft_wrap=True, highlight=False, emoji=False)
     for name, value in case.items():
-        if value and not isinstance(value, list):
+        if value and not isinstance(value, list) and name != "evidence":
             console.print(f"{name:12}{escape(_text(value))}")
+    if case["evidence"]:
+        console.print(escape(f"\n{block(from_table(case['evidence']), 'en')}"))
     for title in ("measures", "charges", "record"):
         if case[title]:
             console.print(f"\n[bold]{title.capitalize()}[/bold]")

@@ -26,6 +26,7 @@ from fairuse.stores.blocks import Blocks
 from fairuse.stores.breaches import Breaches
 from fairuse.stores.callers import RecentEvents
 from fairuse.stores.configuration import Configuration
+from fairuse.stores.evidence import EvidenceCollector
 from fairuse.stores.gone_over import gone_over
 from fairuse.stores.history import open_episodes
 from fairuse.stores.journal import Journal
@@ -110,7 +111,8 @@ class Service:
         if not embedded and not isinstance(self.clock, StoreClock):
             self.clock = StoreClock(self.clock)
         blocks, breaches, averages = Blocks(journal), Breaches(journal), Averages(ledger)
-        followups = Followups(self.clock, self.configuration, breaches, blocks, journal)
+        evidence = EvidenceCollector(journal)
+        followups = Followups(self.clock, self.configuration, breaches, blocks, journal, evidence)
         counters: Counters
         if isinstance(self.clock, StoreClock) and not embedded:
             counters = await _shared(settings, self.clock, followups, blocks, stack)
@@ -140,8 +142,11 @@ class Service:
             unknown_callers=callers,
             refusals=RecentEvents(REMEMBERED_REFUSALS),
             journal=journal,
+            evidence=evidence,
             forward=self._forward,
-            pages=Pages(self.clock, self.configuration, counters, blocks, ledger, callers),
+            pages=Pages(
+                self.clock, self.configuration, counters, blocks, ledger, callers, evidence
+            ),
             access_log=access_log,
             vitals=vitals,
             forces=process.forces,
@@ -150,6 +155,8 @@ class Service:
         pipeline.events = EventsPage(self.clock, counters, journal, ledger)
         await followups.catch_up(ledger)
         await stack.enter_async_context(_written_at_the_end(journal, ledger, self.clock))
+        stack.callback(evidence.tell)
+        await stack.enter_async_context(_running(evidence.run()))
         await stack.enter_async_context(_running(followups.run(ledger)))
         stack.push_async_callback(_all_told, pipeline)
         followups.written = process.delivery.written

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fairuse.rules.process import Ladder
 
 CHOICE_PATH = "/fairuse/choice"
+UNEXPLAINED_PATH = "/fairuse/unexplained"
 DECLINE = "decline"
 
 Via = Literal["link", "key", "operator"]
@@ -89,11 +90,30 @@ class Portal:
             return None
         return Chosen(case, account, option) if option in CHOSEN else None
 
+    def unexplained_link(self, case: Case) -> str:
+        """Give the link by which a customer says that they can't explain the use (C17)."""
+        return f"{self.url.rstrip('/')}{UNEXPLAINED_PATH}/{self.unexplained_token(case)}"
+
+    def unexplained_token(self, case: Case) -> str:
+        """Give the last part of that link: it chooses nothing, and a choice's is none."""
+        return str(self._signer_of("fairuse unexplained").dumps([case.id, case.account]))
+
+    def unexplained(self, token: str) -> tuple[int, str] | None:
+        """Read such a token: the case's number and account; None for one that is not ours."""
+        try:
+            case, account = self._signer_of("fairuse unexplained").loads(token)
+        except (BadSignature, ValueError, TypeError):
+            return None
+        return case, account
+
     @property
     def _signer(self) -> URLSafeSerializer:
+        return self._signer_of("fairuse choice")
+
+    def _signer_of(self, salt: str) -> URLSafeSerializer:
         return URLSafeSerializer(
             self.secret,
-            salt="fairuse choice",
+            salt=salt,
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
 

@@ -8,6 +8,7 @@ from fairuse.base.texts import local_time, money, translate, window_text
 from fairuse.rules.charging import charge_so_far
 from fairuse.rules.choice_texts import STATES, meaning
 from fairuse.rules.choices import TITLES, open_options
+from fairuse.rules.evidence_texts import basis, groups
 from fairuse.rules.notice import where
 from fairuse.rules.standing import standing
 from fairuse.stores.rows import FOREVER
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fairuse.rules.choices import Choice, Portal
+    from fairuse.rules.evidence import Evidence
+    from fairuse.rules.evidence_texts import Group
     from fairuse.rules.ladder import Case
     from fairuse.rules.standing import Standing
     from fairuse.rules.terms import LimitTerms, Terms
@@ -46,6 +49,13 @@ class CaseView(NamedTuple):
     told_reading: str
     answer_by: str
     so_far: str
+
+
+class EvidenceView(NamedTuple):
+    """Where use came from, kind by kind, and what the shares are of."""
+
+    basis: str
+    groups: list[Group]
 
 
 class OptionView(NamedTuple):
@@ -88,6 +98,13 @@ def case_view(case: Case, reading: Reading) -> CaseView:
         answer_by=reading.at(case.answer_by),
         so_far="" if limit is None else _so_far(case, limit, reading),
     )
+
+
+def evidence_view(evidence: Evidence | None, language: str) -> EvidenceView | None:
+    """Give where use came from, as far as that is known."""
+    if evidence is None:
+        return None
+    return EvidenceView(basis(evidence, language), groups(evidence, language))
 
 
 def figures(limit: LimitTerms, used: int, amount: int, language: str) -> Figures:
