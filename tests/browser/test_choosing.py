@@ -93,7 +93,7 @@ def test_a_customer_chooses(browser: Browser, choosing: Asked, viewport: Viewpor
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-@pytest.mark.parametrize("what", ["choice", "usage", "unknown"])
+@pytest.mark.parametrize("what", ["choice", "usage", "unexplained", "unknown"])
 def test_a_page_can_be_read(
     browser: Browser, choosing: Asked, viewport: ViewportSize, what: str
 ) -> None:
@@ -103,6 +103,7 @@ def test_a_page_can_be_read(
     paths = {
         "choice": choosing.path("reduce"),
         "usage": "/fairuse/usage",
+        "unexplained": choosing.unexplained,
         "unknown": "/fairuse/choice/unknown",
     }
     page.goto(choosing.front.url + paths[what])
@@ -113,6 +114,27 @@ def test_a_page_can_be_read(
     assert [text for contrast, text in contrasts if contrast < 4.5] == []
     unlabelled = page.locator("input:not([id])").count()
     assert unlabelled == 0
+    page.context.close()
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_a_customer_who_cannot_explain_it_hears_what_to_check(
+    browser: Browser, choosing: Asked, viewport: ViewportSize
+) -> None:
+    """C16, C17: from the choice to who asked for what, the answer, its advice, and back."""
+    problems: list[str] = []
+    page = _opened(browser, viewport, problems)
+    page.goto(choosing.front.url + choosing.path("reduce"))
+    assert page.get_by_text("POST /locations/centrum/appointments").is_visible()
+    page.get_by_role("link", name="Ik kan het niet verklaren").click()
+    page.get_by_label("Uw naam").fill("Anna Jansen")
+    page.get_by_role("button", name="Ik kan het niet verklaren").click()
+    assert page.get_by_role("heading", name="Uw antwoord is genoteerd").is_visible()
+    assert page.get_by_text("malware op uw website").is_visible()
+    assert choosing.case.state == "notified"
+    page.get_by_role("link", name="Het gebruik terugbrengen").click()
+    assert page.get_by_role("button", name="Het gebruik terugbrengen").is_visible()
+    assert problems == []
     page.context.close()
 
 

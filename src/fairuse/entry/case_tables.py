@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fairuse.base.clock import SystemClock
 from fairuse.base.errors import NotPossible
 from fairuse.base.texts import iso_time
 from fairuse.rules.evidence import from_table, to_table
@@ -22,6 +23,7 @@ from fairuse.stores.record import entries_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from fairuse.base.clock import Clock
     from fairuse.rules.charges import Charge
     from fairuse.rules.ladder import Case, State
     from fairuse.rules.measures import Measure
@@ -50,7 +52,12 @@ WAITS_FOR: dict[State, str] = {
 
 
 async def cases_of(
-    configuration: Configuration, number: int | None, account: str, *, closed: bool
+    configuration: Configuration,
+    number: int | None,
+    account: str,
+    *,
+    closed: bool,
+    clock: Clock | None = None,
 ) -> Any:
     """Give the cases as JSON, or one with all that is known of it. Raises LedgerError."""
     ledger = await Ledger.look_into(configuration.current.settings.ledger.url)
@@ -60,19 +67,21 @@ async def cases_of(
         raise NotPossible("there is no ledger yet")
     try:
         if number is not None:
-            return await _whole(configuration, ledger, number)
+            moment = (clock or SystemClock()).now().wall
+            return await _whole(configuration, ledger, number, moment)
         return [_case(each) for each in await all_cases(ledger, account, closed=closed)]
     finally:
         await ledger.close()
 
 
-async def _whole(configuration: Configuration, ledger: Ledger, number: int) -> Json:
+async def _whole(
+    configuration: Configuration, ledger: Ledger, number: int, moment: float
+) -> Json:
     case = await case_numbered(ledger, number)
     if case is None:
         raise NotPossible(f"there is no case {number}")
     terms = configuration.current.accounts.get(case.account)
-    now = datetime.now(UTC).timestamp()
-    evidence = await evidence_kept(ledger, case, terms, now) if terms is not None else None
+    evidence = await evidence_kept(ledger, case, terms, moment) if terms is not None else None
     return {
         **_case(case),
         "evidence": None if evidence is None else to_table(evidence),

@@ -32,7 +32,7 @@ Kind = Literal["address", "path", "prefix", "agent", "answer", "all"]
 """What is counted: units of the meter by address, path, path prefix and program; and requests by
 class of answer (`4xx`). Under `all` are the sums."""
 
-UNITS, REQUESTS, SAMPLED = "units", "requests", "sampled"
+SUMS = UNITS, REQUESTS, SAMPLED = "units", "requests", "sampled"
 """The sums: all units, all requests, and how many of those stand for others like them."""
 
 ERRORS = ("4xx", "5xx", "")
@@ -100,7 +100,10 @@ class Evidence(NamedTuple):
 
 def day_of(moment: float, zone: ZoneInfo) -> int:
     """Give the start of the local day that holds a moment."""
-    return Calendar("day").span(moment, zone).start
+    return _DAY.span(moment, zone).start
+
+
+_DAY = Calendar("day")
 
 
 def about_case(case: Case, terms: Terms, moment: float) -> About | None:

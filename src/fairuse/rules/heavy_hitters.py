@@ -33,16 +33,19 @@ class HeavyHitters:
         self.most = most
         self._counters: dict[str, _Counter] = {}
 
-    def add(self, value: str, count: int) -> None:
-        """Count a value so many times."""
+    def add(self, value: str, count: int) -> int:
+        """Count a value so many times; gives how many counters more that takes: 1 or 0."""
         counter = self._counters.get(value)
-        if counter is None:
-            held = 0
-            if len(self._counters) >= self.most:
-                least = min(self._counters.items(), key=lambda item: item[1].count)[0]
-                held = self._counters.pop(least).count
-            counter = self._counters[value] = _Counter(held)
+        if counter is not None:
+            counter.count += count
+            return 0
+        held, full = 0, len(self._counters) >= self.most
+        if full:
+            least = min(self._counters.items(), key=lambda item: item[1].count)[0]
+            held = self._counters.pop(least).count
+        self._counters[value] = counter = _Counter(held)
         counter.count += count
+        return 0 if full else 1
 
     def untold(self, at_least: float) -> Iterator[tuple[str, int]]:
         """Give what was surely counted and not told yet, of values that came to so much."""

@@ -11,6 +11,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 LONGEST_AGENT = 80
+LOOKED_AT = 256
 LONGEST_METHOD = 16
 DEEPEST = 4
 """How many parts of a path are told; the rest is `/**`, as in a policy's routes."""
@@ -25,7 +26,7 @@ _ID = re.compile(
     r"|.{33,}",
     re.DOTALL,
 )
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}://")
 _LINK_DOT = re.compile(r"(?<=\w)\.(?=[^\W\d]{2})")
 
 
@@ -50,7 +51,7 @@ def agent_name(header: bytes | None) -> str:
 
     A mail program makes links of names with dots: here `[.]` keeps it from that.
     """
-    text = (header or b"").decode("utf-8", "replace")
+    text = (header or b"")[:LOOKED_AT].decode("utf-8", "replace")
     text = "".join(letter if letter.isprintable() else " " for letter in text)
     text = _LINK_DOT.sub("[.]", _SCHEME.sub("", " ".join(text.split())))
     return text if len(text) <= LONGEST_AGENT else f"{text[: LONGEST_AGENT - 1]}…"

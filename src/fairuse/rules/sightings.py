@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from fairuse.rules.evidence import LEAST_SHOWN, REQUESTS, SAMPLED, UNITS
+from fairuse.rules.evidence import LEAST_SHOWN, SUMS
 from fairuse.rules.heavy_hitters import HeavyHitters
 from fairuse.rules.request_traits import agent_name, path_prefix, path_shape, status_class
 
@@ -23,10 +23,8 @@ _MOST: dict[Kind, int] = {
     "prefix": 16,
     "agent": 32,
     "answer": 8,
-    "all": 3,
 }
 """Counters of each kind."""
-_WHOLE = frozenset({"answer", "all"})
 
 Traits = tuple[tuple["Kind", str], ...]
 
@@ -71,53 +69,63 @@ class Sighting(NamedTuple):
 class Sightings:
     """Counts where use came from, in a bounded number of counters."""
 
-    __slots__ = ("_kinds", "_requests", "_told", "_units")
+    __slots__ = ("_kinds", "_looked_at", "_requests", "_sampled", "_told", "_units")
 
     def __init__(self) -> None:
         self._kinds: dict[Kind, HeavyHitters] = {}
-        self._requests = 0
-        self._told = 0
+        self._looked_at = 0
         self._units = 0
+        self._requests = 0
+        self._sampled = 0
+        self._told = (0, 0, 0)
 
-    def add(self, sighting: Sighting, traits: Traits, units: int) -> None:
-        """Count a request that moved the meter by so many units."""
+    def add(self, sighting: Sighting, traits: Traits, units: int) -> int:
+        """Count a request that moved the meter so much; gives how many more counters it takes."""
         weight = sighting.weight
+        self._looked_at += 1
         self._requests += weight
-        self._units += units * weight
-        self._count("answer", status_class(sighting.status), weight)
-        self._count("all", REQUESTS, weight)
         if weight > 1:
-            self._count("all", SAMPLED, weight)
+            self._sampled += weight
+        took = self._count("answer", status_class(sighting.status), weight)
         if units:
-            self._count("all", UNITS, units * weight)
+            units *= weight
+            self._units += units
             for kind, value in traits:
-                self._count(kind, value, units * weight)
+                took += self._count(kind, value, units)
+        return took
 
     @property
     def worth_telling(self) -> bool:
         """Say whether there is something new, and enough of it."""
-        return self._requests > self._told and self._requests >= LEAST_TOLD
+        return self._looked_at >= LEAST_TOLD and self._sums != self._told
 
     def untold(self) -> Iterator[tuple[Kind, str, int]]:
         """Give what was counted and not told yet, of values that make up enough of the whole."""
+        for name, count, told in zip(SUMS, self._sums, self._told, strict=True):
+            if count > told:
+                yield "all", name, count - told
         for kind, hitters in self._kinds.items():
             for value, count in hitters.untold(self._least(kind)):
                 yield kind, value, count
 
     def tell(self) -> None:
         """Take that as told."""
-        self._told = self._requests
+        self._told = self._sums
         for kind, hitters in self._kinds.items():
             hitters.tell(self._least(kind))
 
-    def _least(self, kind: Kind) -> float:
-        return 0 if kind in _WHOLE else self._units * LEAST_SHOWN
+    @property
+    def _sums(self) -> tuple[int, int, int]:
+        return self._units, self._requests, self._sampled
 
-    def _count(self, kind: Kind, value: str, count: int) -> None:
+    def _least(self, kind: Kind) -> float:
+        return 0 if kind == "answer" else self._units * LEAST_SHOWN
+
+    def _count(self, kind: Kind, value: str, count: int) -> int:
         hitters = self._kinds.get(kind)
         if hitters is None:
             hitters = self._kinds[kind] = HeavyHitters(_MOST[kind])
-        hitters.add(value, count)
+        return hitters.add(value, count)
 
     def __len__(self) -> int:
         return sum(map(len, self._kinds.values()))

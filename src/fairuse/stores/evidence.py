@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict, deque
+from random import random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fairuse.base.log import logger
 from fairuse.rules.evidence import EvidenceKey, about_case, day_of, evidence_in
 from fairuse.rules.sightings import Sighting, Sightings
 from fairuse.stores.evidence_rows import counted_about
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fairuse.rules.evidence import About, Evidence, Kind
     from fairuse.rules.exchange import Exchange, Subject
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
     from fairuse.stores.journal import Journal
     from fairuse.stores.ledger import Ledger
 
-EXACT = 1_000
+EXACT = 250
 """How many requests of an account's day are all looked at, by each process."""
 EVERY = 16
-"""Of those after them one in so many is, and stands for the others."""
+"""Of those after them one in so many is, by chance, and stands for the others."""
 LARGE = 1_000_000
 """Bytes from which on a request is looked at however many there are, and stands for itself."""
 MOST_WAITING = 4_096
@@ -40,6 +42,8 @@ GATHER_SECONDS = 0.2
 LONGEST = 512
 """How much of a path or a program's name is looked at."""
 DAY = 86_400
+
+log = logger(__name__)
 
 
 class _Part(NamedTuple):
@@ -54,8 +58,9 @@ class _Part(NamedTuple):
 class EvidenceCollector:
     """Counts where use comes from, for accounts with limits that open cases."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, chance: Callable[[], float] = random) -> None:
         self._journal = journal
+        self._chance = chance
         self._waiting: deque[tuple[Any, ...]] = deque()
         self._numbers: dict[str, int] = {}
         self._numbered_on = 0
@@ -71,7 +76,7 @@ class EvidenceCollector:
         self._numbers[account] = number + 1
         weight = 1
         if number >= EXACT and exchange.sent_bytes + exchange.received_bytes < LARGE:
-            if number % EVERY:
+            if self._chance() * EVERY >= 1:  # by turns, it would miss one of two that take turns
                 return
             weight = EVERY
         if len(self._waiting) < MOST_WAITING:
@@ -126,7 +131,10 @@ class EvidenceCollector:
     def _gather(self, at_most: int) -> None:
         """Count some of what was noted."""
         for _ in range(min(at_most, len(self._waiting))):
-            self._see(Sighting(*self._waiting.popleft()))
+            try:
+                self._see(Sighting(*self._waiting.popleft()))
+            except Exception:  # a request that can't be looked at must not stop what goes on
+                log.exception("evidence.failed")
         while self._counters > MOST_COUNTERS:
             _, idle = self._parts.popitem(last=False)
             self._counters -= len(idle)
@@ -141,9 +149,7 @@ class EvidenceCollector:
             name = move.meter.name
             if name in terms.evidence_of:
                 sightings = self._part(_Part(account, location, name, day))
-                before = len(sightings)
-                sightings.add(sighting, traits, sighting.units(move))
-                self._counters += len(sightings) - before
+                self._counters += sightings.add(sighting, traits, sighting.units(move))
 
     def _part(self, part: _Part) -> Sightings:
         sightings = self._parts.get(part)
