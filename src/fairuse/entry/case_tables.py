@@ -74,9 +74,7 @@ async def cases_of(
         await ledger.close()
 
 
-async def _whole(
-    configuration: Configuration, ledger: Ledger, number: int, moment: float
-) -> Json:
+async def _whole(configuration: Configuration, ledger: Ledger, number: int, moment: float) -> Json:
     case = await case_numbered(ledger, number)
     if case is None:
         raise NotPossible(f"there is no case {number}")

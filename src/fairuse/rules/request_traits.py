@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from urllib.parse import quote
 
-LONGEST_AGENT = 80
+LONGEST_AGENT = 120
 LOOKED_AT = 256
 LONGEST_METHOD = 16
 DEEPEST = 4

@@ -40,7 +40,9 @@ class Pages:
         self._usage = UsageForPeople(clock, configuration, counters, blocks, ledger, usage)
         self._cases = CasesPage(clock, configuration, counters, ledger)
         self._choice = ChoicePage(clock, configuration, counters, ledger, callers, evidence)
-        self._unexplained = UnexplainedPage(clock, configuration, ledger, callers, evidence)
+        self._unexplained = UnexplainedPage(
+            clock, configuration, counters, ledger, callers, evidence
+        )
 
     def of_account(self, path: str) -> Page | None:
         """Give the page of an account; None for a path that is not ours."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fairuse.base.errors import LedgerError
 from fairuse.entry.portal.deciding import LONGEST_NAME, named
 from fairuse.entry.portal.html import refuse_in_html, send_html, wants_html
+from fairuse.entry.portal.latest import brought_up_to_date
 from fairuse.entry.portal.links import case_of_link, language_of, name_sent
 from fairuse.entry.portal.view import Reading, case_view, evidence_view, option_views
 from fairuse.rules.choices import UNEXPLAINED_PATH
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from fairuse.stores.configuration import Configuration
     from fairuse.stores.evidence import EvidenceCollector
     from fairuse.stores.ledger import Ledger
+    from fairuse.stores.protocol import Counters
 
 
 class _Asked(NamedTuple):
@@ -48,12 +50,14 @@ class UnexplainedPage:
         self,
         clock: Clock,
         configuration: Configuration,
+        counters: Counters,
         ledger: Ledger,
         callers: RecentEvents,
         evidence: EvidenceCollector,
     ) -> None:
         self._clock = clock
         self._configuration = configuration
+        self._counters = counters
         self._ledger = ledger
         self._callers = callers
         self._evidence = evidence
@@ -119,8 +123,9 @@ class UnexplainedPage:
 
     async def _show(self, asked: _Asked, answer: Answer, status: int = 200) -> None:
         case, terms, language = asked
-        moment, ledger, account = self._clock.now().wall, self._ledger, case.account
-        reading = Reading(terms, moment, language)
+        at, ledger, account = self._clock.now(), self._ledger, case.account
+        moment, reading = at.wall, Reading(terms, at.wall, language)
+        [case] = await brought_up_to_date([case], terms, self._counters, at)
         evidence = await self._evidence.about_case(case, terms, ledger, moment)
         entries = await entries_of(ledger, case.id)
         made = (await choices_made(ledger, account)).get(case.id, [])
