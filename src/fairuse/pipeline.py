@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from fairuse.base import metrics
 from fairuse.base.errors import UpstreamError
 from fairuse.base.keys import new_request_id
 from fairuse.base.log import logger
 from fairuse.base.wire import json_bytes
+from fairuse.endpoints import HEALTH_PATH, OUR_PATHS, READY_PATH
 from fairuse.rules.exchange import Exchange
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import EVENTS_PATH, Refusal
@@ -43,8 +44,9 @@ if TYPE_CHECKING:
     from fairuse.base.clock import Clock
     from fairuse.base.log import AccessLog
     from fairuse.base.wire import Headers
+    from fairuse.endpoints import Events, Pages, Vitals
     from fairuse.followups import Followups
-    from fairuse.rules.config import Config, Sender
+    from fairuse.rules.config import Config
     from fairuse.rules.exchange import Subject
     from fairuse.stages.forward import Forward
     from fairuse.stores.blocks import Blocks
@@ -54,69 +56,10 @@ if TYPE_CHECKING:
     from fairuse.stores.journal import Journal
     from fairuse.stores.protocol import Counters
 
-HEALTH_PATH = "/fairuse/health"
-READY_PATH = "/fairuse/ready"
-OUR_PATHS = "/fairuse/"
-
 Cut = Callable[[Refusal], None]
 """Ends a WebSocket that is open."""
 
 log = logger(__name__)
-
-
-class Page(Protocol):
-    """One of the gateway's own pages: read by an account, never metered."""
-
-    async def __call__(
-        self, exchange: Exchange, subject: Subject, receive: Receive, answer: Answer, /
-    ) -> Refusal | None:
-        """Answer a request, or give the refusal."""
-        ...
-
-
-class OpenPage(Protocol):
-    """A page that needs no key, because its address is one."""
-
-    async def __call__(
-        self, exchange: Exchange, config: Config, receive: Receive, answer: Answer
-    ) -> Refusal | None:
-        """Answer a request, or give the refusal."""
-        ...
-
-
-class Pages(Protocol):
-    """Finds the page of a path; None for a path that is not ours."""
-
-    def of_account(self, path: str) -> Page | None:
-        """Give the page that an account reads."""
-        ...
-
-    def open_to_all(self, path: str) -> OpenPage | None:
-        """Give the page that anybody may open."""
-        ...
-
-
-class Vitals(Protocol):
-    """Says how the service is."""
-
-    @property
-    def ready(self) -> bool:
-        """Say whether requests should come here."""
-        ...
-
-    def report(self) -> dict[str, str]:
-        """Give the state of each part in a word."""
-        ...
-
-
-class Events(Protocol):
-    """Takes usage events from a sender."""
-
-    async def __call__(
-        self, exchange: Exchange, sender: Sender, config: Config, receive: Receive, answer: Answer
-    ) -> Refusal | None:
-        """Answer a request, or give the refusal."""
-        ...
 
 
 @dataclass(slots=True)

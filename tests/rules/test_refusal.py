@@ -179,3 +179,16 @@ def test_figures_are_units() -> None:
     body = _body(Refusal("quota", "minutes", figures=figures), READER._replace(language="de"))
     assert (body["used"], body["amount"], body["unit"]) == (2_405, 2_400, "minute")
     assert body["detail"].startswith("2.405 von 2.400 (minute) je Kalendermonat")
+
+
+def test_the_same_words_keep_their_own_request() -> None:
+    """P10: refusals of a flood are worded once; each names its own request, and its own figures."""
+    first, second = READER, READER._replace(request_id="abc-2")
+    refusal = Refusal("runaway", "burst", until=1_793_620_800.2, figures=FIGURES)
+    other = Refusal("runaway", "burst", until=1_793_620_801.2, figures=FIGURES)
+    assert _body(refusal, first) == {
+        **_body(refusal, second),
+        "instance": "urn:fairuse:request:abc-1",
+    }
+    assert _body(other, first)["until"] == "2026-11-02T13:00:02+01:00"
+    assert _body(refusal, first)["until"] == "2026-11-02T13:00:01+01:00"

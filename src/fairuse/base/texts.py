@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 LANGUAGES = ("en", "nl", "de")
+
+LONGEST_WISH = 256
+"""Characters of `Accept-Language` that are looked at."""
 
 
 @cache
@@ -52,12 +55,17 @@ def preferred(accept_language: str, otherwise: str) -> str:
     """Choose a language for an `Accept-Language` header (RFC 9110 section 12.5.4)."""
     if not accept_language:
         return otherwise
-    return negotiate_locale(_by_weight(accept_language), LANGUAGES, sep="-") or otherwise
+    return _negotiated(accept_language[:LONGEST_WISH].lower()) or otherwise
+
+
+@lru_cache(maxsize=1_024)
+def _negotiated(accept_language: str) -> str | None:
+    return negotiate_locale(_by_weight(accept_language), LANGUAGES, sep="-")
 
 
 def _by_weight(accept_language: str) -> list[str]:
     weighed = []
-    for item in accept_language[:256].lower().split(","):
+    for item in accept_language.split(","):
         tag, _, weight = item.partition(";")
         try:
             quality = float(weight.strip().removeprefix("q=") or 1)

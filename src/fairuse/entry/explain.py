@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from fairuse.base.texts import iso_time
+from fairuse.endpoints import HEALTH_PATH, READY_PATH
 from fairuse.entry.usage import of_limit
-from fairuse.pipeline import HEALTH_PATH, READY_PATH
 from fairuse.rules.blocks import FORGIVEN_AFTER
 from fairuse.rules.exchange import Exchange, Subject
 from fairuse.rules.refusal import EVENTS_PATH, PROBLEMS, USAGE_PATH, Refusal

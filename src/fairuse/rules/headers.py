@@ -7,12 +7,17 @@ agreed, `RateLimit: "burst";r=12;t=41` what remains and in how many seconds it i
 from __future__ import annotations
 
 import math
+from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from fairuse.base.wire import Header
+
+MOST_REFUSING = 1_024
+"""Limits whose headers are kept written."""
 
 
 def policy_item(name: str, amount: int, window_seconds: int) -> str:
@@ -42,6 +47,18 @@ def state_figures(remaining: int, resets_in: float) -> tuple[int, int]:
 def state_header(form: bytes, figures: Sequence[int]) -> Header:
     """Write what remains."""
     return (b"ratelimit", form % tuple(figures))
+
+
+@lru_cache(maxsize=MOST_REFUSING)
+def policy_of_one(name: str, amount: int, window_seconds: int) -> Header:
+    """Write what is agreed of one limit alone: a limit that refuses does so again and again."""
+    return policy_header([policy_item(name, amount, window_seconds)])
+
+
+@lru_cache(maxsize=2)
+def date_header(second: int) -> Header:
+    """Write Date (RFC 9110 section 6.6.1) for a second since 1970."""
+    return (b"date", formatdate(second, usegmt=True).encode())
 
 
 def retry_after(seconds: float) -> Header:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,6 +33,9 @@ NO_NEW_USERS = "urn:fairuse:problem:no-new-users"
 
 USAGE_PATH = "/fairuse/usage"
 EVENTS_PATH = "/fairuse/events"
+
+MOST_WORDINGS = 512
+"""Of refusals that are kept written; a reason may be as long as a head."""
 
 
 class Problem(NamedTuple):
@@ -272,13 +276,27 @@ class Reader(NamedTuple):
 
 def problem_body(refusal: Refusal, reader: Reader) -> bytes:
     """Write the problem details as JSON, on one line."""
+    body = _worded(_to_the_second(refusal), reader._replace(request_id=""))
+    return b'%b, "instance": "urn:fairuse:request:%b"}' % (body[:-1], reader.request_id.encode())
+
+
+def _to_the_second(refusal: Refusal) -> Refusal:
+    """Give the refusal as its text tells it."""
+    until, review = (
+        None if moment is None else math.ceil(moment) for moment in (refusal.until, refusal.review)
+    )
+    return Refusal(refusal.kind, refusal.rule, refusal.reason, until, refusal.figures, review)
+
+
+@lru_cache(maxsize=MOST_WORDINGS)
+def _worded(refusal: Refusal, reader: Reader) -> bytes:
+    """Write what the refusals of a second have in common: a flood is refused in the same words."""
     problem = PROBLEMS[refusal.kind]
     body: dict[str, object] = {
         "type": problem.type,
         "title": translate(reader.language, problem.title),
         "status": problem.status,
         "detail": translate(reader.language, problem.detail).format_map(_words(refusal, reader)),
-        "instance": f"urn:fairuse:request:{reader.request_id}",
         "rule": refusal.rule,
     }
     if refusal.figures is not None:
@@ -292,9 +310,9 @@ def problem_body(refusal: Refusal, reader: Reader) -> bytes:
             "scope": dict(figures.scope),
         }
     if refusal.until is not None:
-        body["until"] = iso_time(math.ceil(refusal.until), reader.zone)
+        body["until"] = iso_time(refusal.until, reader.zone)
     if refusal.review is not None:
-        body["review"] = iso_time(math.ceil(refusal.review), reader.zone)
+        body["review"] = iso_time(refusal.review, reader.zone)
     body |= {"contact": reader.contact, "usage": USAGE_PATH}
     return json_bytes(body)
 
@@ -310,7 +328,7 @@ def _words(refusal: Refusal, reader: Reader) -> dict[str, str]:
             "window": window_text(figures.window, reader.language),
         }
     if refusal.until is not None:
-        words["until"] = local_time(math.ceil(refusal.until), reader.zone, reader.language)
+        words["until"] = local_time(refusal.until, reader.zone, reader.language)
     return words | {"end": _end(refusal, reader)}
 
 
@@ -321,5 +339,5 @@ def _end(refusal: Refusal, reader: Reader) -> str:
         moment, text = refusal.review, _("until it is looked at again on {moment}")
     if moment is None:
         return translate(reader.language, _("until the use is within the agreed amount again"))
-    shown = local_time(math.ceil(moment), reader.zone, reader.language)
+    shown = local_time(moment, reader.zone, reader.language)
     return translate(reader.language, text).format(moment=shown)

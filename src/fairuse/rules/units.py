@@ -19,7 +19,7 @@ class Unit:
     one: str
     many: str
     decimals: int = 0
-    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
 
     def units(self, counted: int) -> int | float:
         """Turn what is counted into units."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from email.utils import formatdate
+import time
 from typing import TYPE_CHECKING
 
 from fairuse.base.jsonfield import EventStreamField
 from fairuse.rules.forwarding import has_body
-from fairuse.rules.headers import retry_after
+from fairuse.rules.headers import date_header, retry_after
 from fairuse.rules.refusal import problem_body
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Answer:
             (b"cache-control", b"no-store"),
         ]
         if self._dated:
-            whole.append((b"date", formatdate(usegmt=True).encode()))
+            whole.append(date_header(int(time.time())))
         return {"type": "http.response.start", "status": status, "headers": whole}
 
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from fairuse.rules.blocks import next_block
 from fairuse.rules.claims import Claims
 from fairuse.rules.headers import (
-    policy_header,
-    policy_item,
+    policy_of_one,
     state_figures,
     state_form,
     state_header,
@@ -65,7 +64,7 @@ def limit_headers(claims: Claims, decision: Decision, at: Instant) -> Headers:
         claim = decision.claim
         name, remains = claim.limit.name, (claim.amount - decision.used) // claim.one
         figures = [*state_figures(remains, decision.frees_in or seconds)]
-        policy = policy_header([policy_item(name, claim.amount // claim.one, seconds)])
+        policy = policy_of_one(name, claim.amount // claim.one, seconds)
         return [policy, state_header(state_form([name]), figures)]
     return []
 

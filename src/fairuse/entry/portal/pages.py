@@ -14,7 +14,7 @@ from fairuse.rules.refusal import USAGE_PATH
 
 if TYPE_CHECKING:
     from fairuse.base.clock import Clock
-    from fairuse.pipeline import OpenPage, Page
+    from fairuse.endpoints import OpenPage, Page
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.callers import RecentEvents
     from fairuse.stores.configuration import Configuration
