@@ -35,7 +35,9 @@ from fairuse.stages.meter import Plan, Plans, meter, read_ahead
 from fairuse.stages.observe import counted, line
 from fairuse.stages.restrict import restricted
 from fairuse.stages.settle import lasts, settle, settle_so_far
+from fairuse.stages.throttle import throttled
 from fairuse.stores.forces import Forces
+from fairuse.stores.load import Load
 from fairuse.stores.protocol import Exceeded, Receipt
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ class Pipeline:
     events: Events | None = None
     plans: Plans = field(default_factory=Plans)
     forces: Forces = field(default_factory=Forces)
+    load: Load = field(default_factory=Load)
     lasting: dict[Exchange, tuple[Subject, Receipt]] = field(default_factory=dict)
     cuts: dict[Exchange, Cut] = field(default_factory=dict)
 
@@ -158,6 +161,8 @@ class Pipeline:
             return refusal
         if refusal := restricted(exchange, subject, self.forces, exchange.at.wall):
             return refusal
+        if self.load.throttle and (refusal := throttled(exchange, subject, self.load)):
+            return refusal
         plan = self.plans.of(exchange, subject)
         if plan.reads:
             read = await read_ahead(exchange, subject, receive)
@@ -169,11 +174,13 @@ class Pipeline:
         if isinstance(receipt, Refusal):
             return receipt
         answer.before_end = partial(self.settle, exchange, subject, receipt)
+        self.load.begin(exchange)
         try:
             if self.journal.strict and receipt.claims:
                 await self.journal.committed()
             await self.forward(exchange, config, counted(exchange, receive), answer)
         finally:
+            self.load.end(exchange)
             answer.before_end()
             answer.before_end = None
         return None

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from tests.rules.support import BURST, LIMIT, POLICY, THEN, policy, wrong
 
-from fairuse.rules.policy import DAY, Breaches, Emergency, Limit, Policy, Repetition, Then
+from fairuse.rules.emergency import Emergency
+from fairuse.rules.policy import DAY, Breaches, Limit, Policy, Repetition, Then
 from fairuse.rules.windows import Always, Calendar, Rolling
 
 SCOPES = {

@@ -281,10 +281,13 @@ def test_ageing_is_said(by: str, text: str) -> None:
 
 EMERGENCIES = {
     "nothing": ([], None),
-    "one": (["throttle"], "may we slow requests down; you hear of it"),
+    "one": (
+        ["throttle"],
+        "may we refuse what an account asks above its fair share; you hear of it",
+    ),
     "two": (
         ["block address", "throttle"],
-        "may we block addresses or slow requests down; you hear of it",
+        "may we block addresses or refuse what an account asks above its fair share; you hear",
     ),
 }
 

@@ -45,6 +45,21 @@ NOTICES_OVERDUE = Gauge(
     "Notices that should have been delivered by now and are not.",
     multiprocess_mode="livemax",
 )
+REVIEWS_DUE = Gauge(
+    "fairuse_reviews_due",
+    "Measures whose day has come on which somebody looks at them again.",
+    multiprocess_mode="livemax",
+)
+
+UNDER_WAY = Gauge(
+    "fairuse_requests_under_way",
+    "Requests that were let in and are not answered yet.",
+    multiprocess_mode="livesum",
+)
+OVERLOADED = Gauge(
+    "fairuse_overloaded", "1 while the platform is overloaded.", multiprocess_mode="livemax"
+)
+OVERLOADS = Counter("fairuse_overloads", "How often the platform came to be overloaded.")
 
 
 @lru_cache(maxsize=64)

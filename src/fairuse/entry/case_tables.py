@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -12,13 +12,18 @@ from rich.table import Table
 from fairuse.base.clock import SystemClock
 from fairuse.base.errors import NotPossible
 from fairuse.base.texts import iso_time
+from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.evidence import from_table, to_table
 from fairuse.rules.evidence_texts import block
+from fairuse.stages.escalate import overloads
 from fairuse.stores.casebook import all_cases, case_numbered, measures_of
 from fairuse.stores.charges import charges_of
 from fairuse.stores.evidence_rows import evidence_kept
+from fairuse.stores.history import breaches_since
 from fairuse.stores.ledger import Ledger
+from fairuse.stores.notes import notes_among
 from fairuse.stores.record import entries_of
+from fairuse.stores.reviews import due_reviews
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from fairuse.rules.measures import Measure
     from fairuse.rules.record import Entry
     from fairuse.stores.configuration import Configuration
+    from fairuse.stores.notes import Note
 
 Json = dict[str, Any]
 
@@ -45,10 +51,11 @@ WAITS_FOR: dict[State, str] = {
     "left": "less use",
     "measured": "the measure's end",
     "renegotiating": "close --outcome agreed or failed",
-    "failed": "the next step",
+    "failed": "the next step, or propose terminate",
     "closed": "",
 }
 """Who or what moves a case on."""
+REVIEW_DUE = "a look at its measure: extend or close"
 
 
 async def cases_of(
@@ -69,7 +76,9 @@ async def cases_of(
         if number is not None:
             moment = (clock or SystemClock()).now().wall
             return await _whole(configuration, ledger, number, moment)
-        return [_case(each) for each in await all_cases(ledger, account, closed=closed)]
+        due = await _due(ledger)
+        cases = await all_cases(ledger, account, closed=closed)
+        return [_case(each, due=each.id in due) for each in cases]
     finally:
         await ledger.close()
 
@@ -80,23 +89,59 @@ async def _whole(configuration: Configuration, ledger: Ledger, number: int, mome
         raise NotPossible(f"there is no case {number}")
     terms = configuration.current.accounts.get(case.account)
     evidence = await evidence_kept(ledger, case, terms, moment) if terms is not None else None
+    record = await entries_of(ledger, number)
     return {
-        **_case(case),
+        **_case(case, due=number in await _due(ledger)),
         "evidence": None if evidence is None else to_table(evidence),
+        "notes": _notes(notes_among(record)),
         "measures": [_measure(each) for each in await measures_of(ledger, number)],
         "charges": [_charge(each) for each in await charges_of(ledger, case=number)],
-        "record": [_entry(each) for each in await entries_of(ledger, number)],
+        "episodes": await _episodes(ledger, case),
+        "record": [_entry(each) for each in record],
     }
 
 
-def _case(case: Case) -> Json:
+async def _due(ledger: Ledger) -> set[int]:
+    """Give the cases with a measure whose day has come."""
+    moment = SystemClock().now().wall
+    return {measure.case for measure in await due_reviews(ledger, moment)}
+
+
+def _notes(notes: Sequence[Note]) -> list[Json]:
+    """Give what was noted; what is due stands in the last one: each takes the last one's place."""
+    today = datetime.now(UTC).date().isoformat()
+    return [
+        {
+            "at": _time(note.at),
+            "by": note.by,
+            "text": note.text,
+            "due": note.due or None,
+            "is_due": note is notes[-1] and bool(note.due) and note.due <= today,
+        }
+        for note in notes
+    ]
+
+
+async def _episodes(ledger: Ledger, case: Case) -> list[Json]:
+    """Give the overload that a case is about, and what came after it until it was closed."""
+    if case.rule != OVERLOAD:
+        return []
+    until = float("inf") if case.closed_at is None else case.closed_at
+    return [
+        {"from": _time(each.starts_at), "until": _time(each.ends_at), "share": f"{each.per_cent}%"}
+        for each in overloads(await breaches_since(ledger, case.starts_at, case.account))
+        if each.starts_at <= until
+    ]
+
+
+def _case(case: Case, *, due: bool) -> Json:
     return {
         "case": case.id,
         "account": case.account,
         "rule": case.rule,
         "scope": dict(case.scope),
         "state": case.state,
-        "waits_for": WAITS_FOR[case.state],
+        "waits_for": REVIEW_DUE if due else WAITS_FOR[case.state],
         "reading": case.reading,
         "latest": case.latest,
         "amount": case.amount,
@@ -162,7 +207,7 @@ def show_case(case: Mapping[str, Any]) -> None:
             console.print(f"{name:12}{escape(_text(value))}")
     if case["evidence"]:
         console.print(escape(f"\n{block(from_table(case['evidence']), 'en')}"))
-    for title in ("measures", "charges", "record"):
+    for title in ("episodes", "notes", "measures", "charges", "record"):
         if case[title]:
             console.print(f"\n[bold]{title.capitalize()}[/bold]")
             for each in case[title]:

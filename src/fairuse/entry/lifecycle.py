@@ -13,6 +13,7 @@ from fairuse.base.errors import StoreError, StoreMisconfigured
 from fairuse.base.log import AccessLog, logger
 from fairuse.entry.events import EventsPage
 from fairuse.entry.fair_process import FairProcess
+from fairuse.entry.overload import OverloadWatch
 from fairuse.entry.portal.key import portal_of
 from fairuse.entry.portal.pages import Pages
 from fairuse.entry.reload import watch
@@ -75,6 +76,7 @@ class Service:
         self.journal: Journal | None = None
         self.upkeep: Upkeep | None = None
         self.process: FairProcess | None = None
+        self.overload: OverloadWatch | None = None
 
     async def start(self) -> Pipeline:
         """Start, once; a second call gives the same pipeline.
@@ -155,8 +157,7 @@ class Service:
         pipeline.events = EventsPage(self.clock, counters, journal, ledger)
         await followups.catch_up(ledger)
         await stack.enter_async_context(_written_at_the_end(journal, ledger, self.clock))
-        stack.callback(evidence.tell)
-        await stack.enter_async_context(_running(evidence.run()))
+        await stack.enter_async_context(_collecting(evidence))
         await stack.enter_async_context(_running(followups.run(ledger)))
         stack.push_async_callback(_all_told, pipeline)
         followups.written = process.delivery.written
@@ -164,6 +165,10 @@ class Service:
         await stack.enter_async_context(_running(process.follow()))
         self.upkeep = Upkeep(self.clock, pipeline, counters, blocks, averages, ledger, process)
         await stack.enter_async_context(_running(_again_and_again(self.upkeep)))
+        self.overload = OverloadWatch(
+            self.clock, self.configuration, pipeline.load, journal, ledger
+        )
+        await stack.enter_async_context(_running(self.overload.run()))
         await stack.enter_async_context(_running(watch(self.configuration)))
         await stack.enter_async_context(_running(vitals.run()))
         log.info("gateway.started", tenants=config.tenants, ledger=ledger.name)
@@ -245,6 +250,15 @@ async def _all_told(pipeline: Pipeline) -> None:
             await pipeline.followups.join()
     except TimeoutError:
         log.error("notices.waiting", count=pipeline.followups.waiting)
+
+
+@asynccontextmanager
+async def _collecting(evidence: EvidenceCollector) -> AsyncIterator[None]:
+    try:
+        async with _running(evidence.run()):
+            yield
+    finally:
+        evidence.tell()
 
 
 @asynccontextmanager

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from fairuse.base.errors import LedgerError
 from fairuse.base.log import logger
 from fairuse.rules.ageing import counts_as_finished_at, warned_at
+from fairuse.rules.attribution import counts_since
+from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.events import EventUnits, UsageEvent, counts_as_of
-from fairuse.stages.escalate import judge, looks_back_to
+from fairuse.stages.escalate import escalate_overload, judge, looks_back_to, overloads
 from fairuse.stages.meter import event_claims
-from fairuse.stages.notify import notify_ageing, notify_repeated
+from fairuse.stages.notify import notify_ageing, notify_overload, notify_repeated
 from fairuse.stages.settle import settle_event
 from fairuse.stores.casebook import all_cases
 from fairuse.stores.evidence_rows import forget_evidence_of
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.protocol import Counters
-    from fairuse.stores.rows import ItemRow
+    from fairuse.stores.rows import BreachRow, ItemRow
 
 SHORTEST_MONTH = 28 * 86_400
 OURSELVES = "(fairuse)"
@@ -106,6 +108,7 @@ class Upkeep:
         for block in await self._ledger.blocks_since(at.wall):
             self._blocks.hear(block)
         self._pipeline.journal.restore(await self._ledger.items(aged=True))
+        await self._process.reviews.count()
         configuration = self._pipeline.configuration
         await self._averages.take_up(configuration.current, at.wall)
         if self._averages.history is not self._learned:
@@ -123,6 +126,8 @@ class Upkeep:
         for breach in await unjudged(self._ledger, at.wall):
             terms = config.accounts.get(breach.account)
             limit = terms.limit(breach.rule) if terms is not None else None
+            if terms is not None and breach.rule == OVERLOAD:
+                await self._judge_overload(breach, terms, at)
             if terms is not None and limit is not None and limit.case_after is not None:
                 since = looks_back_to(limit.case_after, breach.starts_at, terms)
                 breaches = await breaches_since(self._ledger, since, breach.account)
@@ -139,6 +144,20 @@ class Upkeep:
                     )
             if terms is not None:  # a tenant that is left out is looked at once it is back
                 await note_judged(self._ledger, breach)
+
+    async def _judge_overload(self, breach: BreachRow, terms: Terms, at: Instant) -> None:
+        """Open a case where an account overloaded the platform repeatedly, on whichever node."""
+        if terms.rules.overload is None:
+            return
+        needed = terms.rules.overload.case_after
+        since = counts_since(needed, breach.starts_at, terms)
+        breaches = await breaches_since(self._ledger, since, breach.account)
+        earlier = await all_cases(self._ledger, breach.account, closed=True)
+        case = escalate_overload(breaches, earlier, needed, terms, at)
+        if case is not None:
+            found = [each for each in overloads(breaches) if each.starts_at >= case.starts_at]
+            head = self._pipeline.configuration.letterhead
+            await notify_overload(case, found, terms, head, self._ledger)
 
     async def _age(self) -> None:
         """Count the items that were open too long, each once, and warn before it comes to that."""

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from fairuse.rules.charges import Charge
     from fairuse.rules.choices import Portal
-    from fairuse.rules.measures import Measure
     from fairuse.rules.rating import Line
     from fairuse.rules.terms import LimitTerms, Terms
 
@@ -104,12 +103,29 @@ BY_HAND = Notice(
         " within {grace}: {contact}. You can follow your use at {usage}."
     ),
 )
-MEASURE = Notice(
-    _("A measure is in force: {rule}"),
+OVERLOADED = Notice(
+    _("Your use overloaded the service repeatedly: {rule}"),
     _(
-        "Account {account}{where} is still above the agreed amount. From {starts} on {what}.\n"
+        "The service was overloaded {used} times, and most of the load was from account"
+        " {account}:\n"
         "\n"
-        "Everything else works as before. This ends {ends}. Questions: {contact}."
+        "{episodes}\n"
+        "\n"
+        "Nothing is switched off and nothing is charged because of this notice. Please look at"
+        " the programs that use the service, within {grace}.{choices}\n"
+        "\n"
+        "Questions: {contact}. You can follow your use at {usage}."
+    ),
+)
+THROTTLED = Notice(
+    _("The service is overloaded, and some of your requests are refused: {rule}"),
+    _(
+        "Since {since} the service is overloaded, and most of the load is from account {account}."
+        " So that others are served, at most {amount} of its requests are let in at the same time"
+        " while there is no more room. That ends with the overload.\n"
+        "\n"
+        "Your account stays active. Please look at the programs that use the service. Questions:"
+        " {contact}."
     ),
 )
 CHARGEABLE_FROM_LIMIT = Notice(
@@ -144,17 +160,17 @@ CHARGED = Notice(
         "The charge is final on {final}. Questions, or something wrong: {contact}."
     ),
 )
-MEASURES: dict[str, str] = {
-    "degrade": _("these functions are switched off: {routes}"),
-    "suspend": _("these functions are suspended: {routes}"),
-    "reduce": _("the amount of {limit} is {amount}"),
-    "throttle": _("the amount of {limit} is {amount}"),
-    "deny new users": _("no new users are let in"),
-    "switch tariff": _("use is charged by the unit"),
-    "terminate": _("the contract ends"),
-    "custom": _("a measure is taken: {reason}"),
-}
-"""What a measure does, in words."""
+CHARGED_BY_UNIT = Notice(
+    _("A charge for use that is charged by the unit: {rule}"),
+    _(
+        "Account {account}{where} is charged {total} for {units} that came after your use was"
+        " charged by the unit. You were told of that and of the price on {told}:\n"
+        "\n"
+        "{lines}\n"
+        "\n"
+        "The charge is final on {final}. Questions, or something wrong: {contact}."
+    ),
+)
 BLOCKED = Notice(
     _("An address is blocked for a while: {rule}"),
     _(
@@ -182,6 +198,13 @@ def where(scope: Mapping[str, str], language: str) -> str:
     return translate(language, _(" (location {location})")).format_map(scope)
 
 
+def episode_text(starts_at: float, ends_at: float, per_cent: int, terms: Terms) -> str:
+    """Write an episode of overload: from when until when, and which share of it was theirs."""
+    text = translate(terms.language, _("- {since} until {until}: {share}% of the load"))
+    since, until = moment(starts_at, terms), moment(ends_at, terms)
+    return text.format(since=since, until=until, share=number(per_cent, terms.language))
+
+
 def words_of_count(terms: Terms, used: int, amount: int, limit: LimitTerms) -> dict[str, str]:
     """Write figures as the tenant's language does."""
     language, unit = terms.language, limit.unit
@@ -199,17 +222,6 @@ def price_of(limit: LimitTerms, moment: float, terms: Terms) -> str:
     return price_text(tariff_on(limit.tariffs, day), limit.unit, terms.language)
 
 
-def what_is_done(measure: Measure, language: str) -> str:
-    """Say what a measure does."""
-    words = {
-        "routes": ", ".join(measure.routes),
-        "limit": measure.limit,
-        "amount": measure.amount,
-        "reason": measure.reason,
-    }
-    return translate(language, MEASURES[measure.kind]).format_map(words)
-
-
 def line_text(line: Line, charge: Charge, language: str) -> str:
     """Write one line of a charge's arithmetic."""
     price = money(line.price, charge.currency, language)
@@ -217,17 +229,6 @@ def line_text(line: Line, charge: Charge, language: str) -> str:
     if line.per is None:
         return price
     return f"{units} x {price}" if line.per == 1 else f"{units} x {price} / {line.per}"
-
-
-def when_it_ends(measure: Measure, terms: Terms) -> str:
-    """Say when a measure ends, or is looked at again (P6)."""
-    language = terms.language
-    if measure.ends_at is not None:
-        return translate(language, _("on {day}")).format(day=moment(measure.ends_at, terms))
-    if measure.until_under or measure.review_at is None:
-        return translate(language, _("as soon as your use is back under the agreed amount"))
-    day = moment(measure.review_at, terms)
-    return translate(language, _("when we end it; we look at it again on {day}")).format(day=day)
 
 
 def moment(seconds: float, terms: Terms) -> str:

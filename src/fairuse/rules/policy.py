@@ -20,6 +20,7 @@ from pydantic import (
 from fairuse.base.texts import LANGUAGES
 from fairuse.rules.amounts import parse_amount
 from fairuse.rules.durations import parse_duration
+from fairuse.rules.emergency import Emergency, Overloads
 from fairuse.rules.expression import Expression
 from fairuse.rules.grammar import WORDS
 from fairuse.rules.meters import FixedAmount, Meter
@@ -200,20 +201,6 @@ def _rate(text: str) -> dict[str, str]:
     return {"amount": str(rate.amount), "window": f"{rate.multiples} {name}{several}"}
 
 
-class Emergency(Model):
-    """What overload may do without a notice. Never an account: only addresses (A29, P3)."""
-
-    allowed: list[Literal["block address", "throttle"]] = Field(default_factory=list)
-
-    @field_validator("allowed", mode="before")
-    @classmethod
-    def _closes_no_account(cls, allowed: object) -> object:
-        for what in allowed if isinstance(allowed, list) else ():
-            if what in {"suspend", "terminate", "degrade"}:
-                raise ValueError(f'overload may not "{what}": it never closes an account (P3)')
-        return allowed
-
-
 class Policy(Model):
     """A fair-use policy: what is counted, how much of it is agreed, and what happens over it."""
 
@@ -228,6 +215,7 @@ class Policy(Model):
     tariffs: dict[Name, PriceList] = Field(default_factory=dict)
     ladder: Ladder = Ladder()
     emergency: Emergency = Emergency()
+    overload: Overloads | None = None
     words: dict[str, dict[str, str]] = Field(default_factory=dict)
 
     @field_validator("words")

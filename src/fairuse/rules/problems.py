@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.expression import Average, OwnMedian, Percent
+from fairuse.rules.ladder import REPEATED
 from fairuse.rules.meters import parse_source
 from fairuse.rules.nearest import suggestion
 from fairuse.rules.process_problems import ladder_problems, tariffs_of
@@ -34,6 +36,8 @@ def policy_problems(policy: Policy, identity: Identity | None) -> Iterator[Probl
     yield from _package_problems(policy)
     for name, meter in policy.meters.items():
         yield from _meter_problems(f"meters.{name}", meter, policy, identity)
+    for name in policy.limits.keys() & {OVERLOAD, REPEATED}:
+        yield f"limits.{name}", "is what cases about no one limit are called; take another name"
     for name, limit in policy.limits.items():
         yield from _limit_problems(f"limits.{name}", limit, policy, identity)
         yield from amount_problems(f"limits.{name}.amount", limit.amount, name, policy)

@@ -224,6 +224,16 @@ PROBLEMS = {
         _("This gateway is being restarted"),
         _("Nothing was counted for this request. Please try again later."),
     ),
+    "overload": Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        REDUCED_CAPACITY,
+        _("The service is overloaded, and most of it is in use by your account"),
+        _(
+            "{used} requests of your account are under way, of {amount} that are its share until"
+            " {until} at least. There is room again as soon as some are answered. Your account"
+            " stays active; this request was not counted."
+        ),
+    ),
     "upstream-timeout": Problem(
         HTTPStatus.GATEWAY_TIMEOUT,
         BLANK,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from fairuse.base.texts import day_text, either, number, translate, window_text
-from fairuse.rules.consequences import charges_from_the_limit
+from fairuse.base.texts import day_text, either, number, span_text, translate, window_text
+from fairuse.rules.consequences import charges_from_the_limit, may_switch_tariff
 from fairuse.rules.expression import (
     Average,
     Call,
@@ -22,12 +22,13 @@ from fairuse.rules.expression import (
 )
 from fairuse.rules.meters import WHATEVER_THE_ANSWER
 from fairuse.rules.promises import PROMISES
-from fairuse.rules.render_ladder import FROM_THE_LIMIT, HEADING, LadderWriter
+from fairuse.rules.render_ladder import BY_THE_UNIT, FROM_THE_LIMIT, HEADING, LadderWriter
 from fairuse.rules.windows import Always, Calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fairuse.rules.emergency import Episodes
     from fairuse.rules.expression import Node
     from fairuse.rules.meters import CohortAverage, Measure, Meter
     from fairuse.rules.policy import Limit, Over, Policy
@@ -88,7 +89,7 @@ REFRESH = {
 }
 EMERGENCY = {
     "block address": _("block addresses"),
-    "throttle": _("slow requests down"),
+    "throttle": _("refuse what an account asks above its fair share"),
 }
 SCOPES = {
     "location": _("for each location"),
@@ -362,6 +363,16 @@ class _Writer:
                 breaches=number(again.breaches, self.language),
                 months=window_text(f"{again.months} months", self.language),
             )
+        if self.policy.overload is not None:
+            needed = self.policy.overload.case_after
+            yield "- " + self.say(
+                _(
+                    "Whoever's use overloads the service {episodes} times within {span} may be"
+                    " asked to talk about it; once is nothing."
+                ),
+                episodes=number(needed.episodes, self.language),
+                span=self._span(needed),
+            )
         if self.policy.emergency.allowed:
             acts = [self.say(EMERGENCY[name]) for name in self.policy.emergency.allowed]
             yield "- " + self.say(
@@ -374,12 +385,20 @@ class _Writer:
         for promise in self._promises():
             yield f"- {self.say(promise)}"
 
+    def _span(self, needed: Episodes) -> str:
+        if needed.months:
+            return window_text(f"{needed.months} months", self.language)
+        return span_text(needed.seconds, self.language)
+
     def _promises(self) -> Iterator[str]:
         """Give the promises; of the fifth, what the policy's own charges leave of it."""
         promises = dict(PROMISES)
         if charges_from_the_limit(self.policy):
             promises["P5"] = FROM_THE_LIMIT
-        yield from promises.values()
+        for name, text in promises.items():
+            yield text
+            if name == "P5" and may_switch_tariff(self.policy):
+                yield BY_THE_UNIT
 
 
 def _what_counts(meter: Meter) -> Iterator[str]:

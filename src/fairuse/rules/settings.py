@@ -22,6 +22,7 @@ from fairuse.rules.model import (
     Seconds,
     written,
 )
+from fairuse.rules.overload import Overload
 from fairuse.rules.routes import path_pattern
 from fairuse.rules.secret import Secret, SecretText
 from fairuse.rules.tally import KEPT_SECONDS
@@ -252,5 +253,6 @@ class Settings(Model):
     ledger: Ledger = Ledger()
     log: Log = Log()
     metrics: Metrics = Metrics()
+    overload: Overload = Overload()
     drain: Seconds = 30
     portal: Portal = Portal()

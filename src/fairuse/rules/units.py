@@ -40,3 +40,6 @@ class Unit:
     def _word(self, word: str, language: str) -> str:
         """Take the policy's own translation first, then ours."""
         return self.words.get(language, {}).get(word) or translate(language, word)
+
+
+REQUEST = Unit("request", "requests")

@@ -165,3 +165,10 @@ def _span(unit: Unit, second: int, zone: ZoneInfo, billing: BillingDay) -> Span:
 def _midnight(day: date, zone: ZoneInfo) -> int:
     """Give the instant a local day begins; a gap resolves to its edge (PEP 495, fold=0)."""
     return int(datetime.combine(day, time.min, zone).astimezone(UTC).timestamp())
+
+
+def months_back(months: int, moment: float, zone: ZoneInfo, billing: BillingDay) -> float:
+    """Give where so many calendar months begin, the one of a moment included."""
+    if months == 1:
+        return Calendar("month").span(moment, zone, billing).start
+    return months_before(moment, months - 1, zone, billing)[-1].start

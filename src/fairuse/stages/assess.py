@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from fairuse.rules.attribution import counts_since
+from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.ladder import Facts
 from fairuse.rules.windows import Span
 from fairuse.stores.history import breaches_since, hourly_usage
@@ -45,10 +47,12 @@ async def assess(
     ladder, limit = terms.rules.ladder, terms.limit(case.rule)
     in_force = measure is not None and measure.starts_at is not None
     still_over = not in_force  # where no limit can say so, a person decides, and nothing lasts
+    told_at = case.opened_at if case.notified_at is None else case.notified_at
+    since = told_at if measure is None or measure.starts_at is None else measure.starts_at
+    observed = min(OBSERVED, ladder.grace / 2)
+    if case.rule == OVERLOAD:
+        still_over = at.wall - since < observed or await _overloads(case, terms, since, ledger, at)
     if limit is not None:
-        told_at = case.opened_at if case.notified_at is None else case.notified_at
-        since = told_at if measure is None or measure.starts_at is None else measure.starts_at
-        observed = min(OBSERVED, ladder.grace / 2)
         pace = _Pace(case, limit.within(case.scope), since, observed)
         still_over = await _still_over(pace, reading_of(case, limit, readings), ledger, at)
     # The windows before count, too: the last of several has persisted like the others (C19).
@@ -62,6 +66,14 @@ async def assess(
         policy_changed=case.policy != terms.version,
         breaches=max(1, len(same)),
     )
+
+
+async def _overloads(case: Case, terms: Terms, since: float, ledger: Ledger, at: Instant) -> bool:
+    """Say whether the account overloaded the platform once more, as far back as that counts."""
+    if terms.rules.overload is not None:
+        since = max(since, counts_since(terms.rules.overload.case_after, at.wall, terms))
+    later = await breaches_since(ledger, since, case.account)
+    return any(breach.rule == OVERLOAD for breach in later)
 
 
 def reading_of(case: Case, limit: LimitTerms, readings: Iterable[Reading]) -> Reading | None:

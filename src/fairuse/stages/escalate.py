@@ -1,8 +1,8 @@
 """Escalate: off the request's way, turn breaches into cases, as the policy says.
 
 A limit opens a case at once, or only after several breaches (B25); a policy may open one when its
-limits, whichever they are, were gone over repeatedly (E32). A signal opens none: it is for the
-operator's eyes.
+limits, whichever they are, were gone over repeatedly (E32), or when the platform was overloaded
+repeatedly and mostly by one account (A12, E33). A signal opens none: it is for the operator's eyes.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.base.log import logger
+from fairuse.rules.attribution import Incident, incidents
+from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.ladder import REPEATED, Case
-from fairuse.rules.windows import Calendar, months_before
+from fairuse.rules.windows import Calendar, months_back
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from fairuse.base.instant import Instant
+    from fairuse.rules.emergency import Episodes
     from fairuse.rules.policy import Breaches
     from fairuse.rules.terms import Terms
     from fairuse.stores.rows import BreachRow
@@ -53,6 +56,41 @@ def escalate_repeated(breaches: Sequence[BreachRow], terms: Terms, at: Instant) 
     return _case(counted[-1]._replace(rule=REPEATED, scope=()), terms, span.start, span.end, at)
 
 
+def escalate_overload(
+    breaches: Sequence[BreachRow],
+    earlier: Sequence[Case],
+    needed: Episodes,
+    terms: Terms,
+    at: Instant,
+) -> Case | None:
+    """Give the case of an account whose overload the platform's was repeatedly (A12, E33).
+
+    `breaches` are those of the account since `counts_since`, `earlier` its cases. What one of
+    those was about is no part of another (P8); a calendar month has one.
+    """
+    about = [case for case in earlier if case.rule == OVERLOAD]
+    new = [each for each in breaches if not any(_is_about(case, each) for case in about)]
+    found = overloads(new)
+    if len(found) < needed.episodes:
+        return None
+    last = [breach for breach in new if breach.rule == OVERLOAD][-1]
+    starts_at, ends_at = found[0].starts_at, found[-1].ends_at
+    if needed.months:
+        span = Calendar("month").span(last.starts_at, terms.zone, terms.agreement.tenant.billing)
+        ends_at = span.end
+    figures = last._replace(reading=len(found), amount=needed.episodes - 1)
+    return _case(figures, terms, starts_at, ends_at, at)
+
+
+def overloads(breaches: Iterable[BreachRow]) -> list[Incident]:
+    """Give the episodes of overload among an account's breaches, each once."""
+    return incidents(
+        Incident(breach.starts_at, breach.last_at, breach.reading)
+        for breach in breaches
+        if breach.rule == OVERLOAD
+    )
+
+
 def judge(
     breach: BreachRow,
     breaches: Sequence[BreachRow],
@@ -83,10 +121,7 @@ def judge(
 
 def looks_back_to(needed: Breaches, moment: float, terms: Terms) -> float:
     """Give the moment from which breaches count: this month and those before it."""
-    billing = terms.agreement.tenant.billing
-    if needed.months == 1:
-        return Calendar("month").span(moment, terms.zone, billing).start
-    return months_before(moment, needed.months - 1, terms.zone, billing)[-1].start
+    return months_back(needed.months, moment, terms.zone, terms.agreement.tenant.billing)
 
 
 def _is_about(case: Case, breach: BreachRow) -> bool:

@@ -11,7 +11,7 @@ from fairuse.base.keys import bounded, fingerprint, same
 from fairuse.rules.config import KeyHolder, Sender
 from fairuse.rules.exchange import Subject
 from fairuse.rules.refusal import Figures, Refusal
-from fairuse.rules.units import Unit
+from fairuse.rules.units import REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from fairuse.stores.callers import RecentEvents
 
 K = TypeVar("K", KeyHolder, Sender)
-
-REQUEST = Unit("request", "requests")
 
 
 def identify(

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.base.log import logger
-from fairuse.base.texts import money, number, span_text, window_text
+from fairuse.base.texts import number, span_text, window_text
 from fairuse.rules import notice as notices
 from fairuse.rules.choices import choices_text
+from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.evidence import to_text
 from fairuse.rules.evidence_texts import question
 from fairuse.rules.ladder import Case
@@ -23,18 +24,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fairuse.base.instant import Instant
+    from fairuse.rules.attribution import Incident
     from fairuse.rules.blocks import Block
-    from fairuse.rules.charges import Charge
     from fairuse.rules.evidence import Evidence
-    from fairuse.rules.measures import Measure
     from fairuse.rules.notice import Letterhead
     from fairuse.rules.policy import Breaches
     from fairuse.rules.terms import LimitTerms, Terms
     from fairuse.stores.ledger import Ledger
+    from fairuse.stores.load import Throttle
     from fairuse.stores.rows import BreachRow, ItemRow
 
-TELL_OF_BLOCKS_WITHIN = 15 * 60
-"""Seconds after which the notice of a block is overdue (A16)."""
+TELL_WITHIN = 15 * 60
+"""Seconds after which the notice of a block or a throttle is overdue (A16)."""
 
 MOST_TOLD = 1_000
 """Notices looked through for what was told of blocks."""
@@ -144,35 +145,43 @@ async def notify_by_hand(
     return _logged(case, opened=opened)
 
 
-def measure_notice(
-    case: Case, measure: Measure, terms: Terms, head: Letterhead, moment: float
-) -> NoticeRow:
-    """Write that a measure is in force: what it does, and until when (P6, P10)."""
-    words = _words_of_case(case, terms, head)
-    words |= {
-        "what": notices.what_is_done(measure, terms.language),
-        "starts": notices.moment(measure.starts_at or moment, terms),
-        "ends": notices.when_it_ends(measure, terms),
-    }
-    return _row(notices.MEASURE, case, terms, words, "measure")._replace(written_at=moment)
+async def notify_overload(
+    case: Case, episodes: Sequence[Incident], terms: Terms, head: Letterhead, ledger: Ledger
+) -> bool:
+    """Open the case of an account whose overload it was repeatedly, with each episode (A12, E33).
+
+    False while it is open already.
+    """
+
+    def written(opened: Case) -> NoticeRow:
+        words = _words_of_case(opened, terms, head)
+        words["used"] = number(len(episodes), terms.language)
+        words["episodes"] = "\n".join(notices.episode_text(*each, terms) for each in episodes)
+        if words["choices"]:
+            words["choices"] = f"\n\n{words['choices']}"
+        row = _row(notices.OVERLOADED, opened, terms, words, "overload")
+        return row._replace(reading=case.reading, amount=case.amount)
+
+    opened = await open_case(ledger, case, written, terms.contact, unless_open=True)
+    return _logged(case, opened=opened)
 
 
-def charge_notice(
-    case: Case, charge: Charge, terms: Terms, head: Letterhead, moment: float
-) -> NoticeRow:
-    """Write what is charged, with its arithmetic (A21, D16)."""
-    language = terms.language
-    words = _words_of_case(case, terms, head)
-    words |= {
-        "total": money(charge.amount, charge.currency, language),
-        "units": number(charge.units / 10**charge.decimals, language),
-        "told": notices.moment(charge.notified_at, terms),
-        "final": notices.moment(charge.final_at, terms),
-        "lines": "\n".join(notices.line_text(line, charge, language) for line in charge.lines),
+async def notify_throttled(
+    throttle: Throttle, terms: Terms, head: Letterhead, ledger: Ledger, at: Instant
+) -> None:
+    """Tell an account that requests are refused because of overload, as soon as possible (A16)."""
+    account, since = throttle.account, throttle.since
+    words = {
+        "account": account,
+        "rule": OVERLOAD,
+        "amount": number(throttle.allowed, terms.language),
+        "since": notices.moment(since, terms),
+        "contact": head.contact,
     }
-    template = notices.COST if charge.kind == "cost" else notices.CHARGED
-    words["text"] = charge.text
-    return _row(template, case, terms, words, "charge")._replace(written_at=moment)
+    row = notice_row(notices.THROTTLED, OVERLOAD, account, terms, words, at.wall, "throttled")
+    once = f"throttled/{account}/{since:.0f}"
+    row = row._replace(amount=throttle.allowed, must_by=at.wall + TELL_WITHIN, once=once)
+    await write_notice(ledger, row, terms.contact)
 
 
 async def notify_ageing(
@@ -230,7 +239,7 @@ async def notify_blocked(
         "contact": head.contact,
     }
     row = notice_row(notices.BLOCKED, block.rule, account, terms, words, at.wall, "blocked")
-    row = row._replace(must_by=block.starts_at + TELL_OF_BLOCKS_WITHIN)
+    row = row._replace(must_by=block.starts_at + TELL_WITHIN)
     await write_notice(ledger, row, terms.contact)
 
 
