@@ -135,7 +135,7 @@ class UnexplainedPage:
         made = (await choices_made(ledger, account)).get(case.id, [])
         words = {
             "policy": terms.rules.word(terms.rules.title, language),
-            "case": case_view(case, reading, so_far),
+            "case": case_view(case, so_far, reading),
             "answered": any(entry.kind == "case.unexplained" for entry in entries),
             "closed": case.state == "closed",
             "advice": advice(language),
