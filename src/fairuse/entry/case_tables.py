@@ -16,7 +16,7 @@ from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.evidence import from_table, to_table
 from fairuse.rules.evidence_texts import block
 from fairuse.stages.escalate import overloads
-from fairuse.stores.casebook import all_cases, case_numbered, measures_of
+from fairuse.stores.casebook import case_numbered, measures_of
 from fairuse.stores.charges import charges_of
 from fairuse.stores.evidence_rows import evidence_kept
 from fairuse.stores.history import breaches_since
@@ -78,7 +78,7 @@ async def cases_of(
             moment = (clock or SystemClock()).now().wall
             return await _whole(configuration, ledger, number, moment)
         due = await _due(ledger)
-        cases = await all_cases(ledger, account, closed=closed)
+        cases = await ledger.cases(account, closed=closed)
         return [_case(each, due=each.id in due) for each in cases]
     finally:
         await ledger.close()

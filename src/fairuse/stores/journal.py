@@ -148,11 +148,8 @@ class Journal:
         """Have somebody who was told apart in a slot written."""
         self._changes.members[MemberRow(tally.key, slot.key, member)] = None
 
-    def note_usage(
-        self, account: str, location: str, meter: str, units: int, moment: float
-    ) -> None:
-        """Have units added to the usage of the hour that holds the moment."""
-        hour = int(moment // 3_600) * 3_600
+    def note_usage(self, account: str, location: str, meter: str, units: int, hour: int) -> None:
+        """Have units added to the usage of an hour: see `hour_of`."""
         usage, key = self._changes.usage, UsageKey(account, location, meter, hour)
         usage[key] = min(usage[key] + units, MOST)
 

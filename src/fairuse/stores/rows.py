@@ -97,7 +97,7 @@ class BreachRow(NamedTuple):
 
 
 class UsageKey(NamedTuple):
-    """What usage is kept by; `hour` is the UTC hour's start, in seconds since 1970."""
+    """What usage is kept by; `hour` is its start in seconds since 1970: see `hour_of`."""
 
     account: str
     location: str

@@ -211,7 +211,7 @@ charges = Table(
         sqlite_where=text("kind = 'usage'"),
     ),
     Index("charges_by_account", "account"),
-    Index("charges_by_time", "ends_at"),
+    Index("charges_by_time", "final", "final_at"),
 )
 
 grants = Table(
