@@ -23,7 +23,7 @@ from fairuse.rules import render as renderer
 from fairuse.rules.policy import Policy
 from fairuse.rules.promises import PROMISES
 from fairuse.rules.render import render
-from fairuse.rules.render_ladder import FROM_THE_LIMIT
+from fairuse.rules.render_ladder import BY_THE_UNIT, FROM_THE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +63,7 @@ TEXTS = [*texts()]
 NOBODY_WAITS = [("credits", ["ladder", "grace"]), ("documents", ["ladder", "grace"])]
 """Where what is done needs no more than the notice, the grace is for cases opened by hand alone."""
 CHARGES_FROM_THE_LIMIT = {"documents", "hosting", "telephony"}
+SWITCHES_THE_TARIFF = {"telephony"}
 
 Change = tuple[list[str | int], Any]
 
@@ -218,13 +219,17 @@ def test_all_that_is_agreed_is_in_the_text(name: str, language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", POLICIES)
 def test_all_promises_are_in_the_text(name: str, language: str) -> None:
-    """P1-P10: every customer is promised all ten, whatever the policy."""
+    """P1-P10, B18: every customer is promised all ten, and told where an amount may end."""
     _, text = _shipped(name, language)
     assert list(PROMISES) == [f"P{number}" for number in range(1, 11)]
     promised = dict(PROMISES)
     if name in CHARGES_FROM_THE_LIMIT:
         promised["P5"] = FROM_THE_LIMIT
-    assert _lines(text, 5)[-10:] == [f"- {translate(language, each)}" for each in promised.values()]
+    said = [*promised.values()]
+    if name in SWITCHES_THE_TARIFF:
+        said.insert(5, BY_THE_UNIT)
+    expected = [f"- {translate(language, each)}" for each in said]
+    assert _lines(text, 5)[-len(said) :] == expected
 
 
 def test_what_a_policy_charges_is_no_more_than_it_promises() -> None:
