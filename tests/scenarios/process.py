@@ -12,7 +12,9 @@ from tests.scenarios.support import AMSTERDAM
 from tests.support import told
 
 from fairuse.entry.decisions import Decisions
+from fairuse.entry.deliver import grace_of
 from fairuse.entry.desk import Desk
+from fairuse.rules.choices import Choice
 from fairuse.stages.choose import choose
 from fairuse.stores.casebook import all_cases
 from fairuse.stores.outbox import letters, note_delivered
@@ -39,9 +41,8 @@ async def delivered(fair: FairUse, clock: ManualClock) -> None:
     process = fair.service.process
     assert process is not None
     for letter in await letters(ledger, "waiting", "dead"):
-        terms = fair.service.configuration.current.accounts[letter.notice.account]
         reading = await process.reading_of(letter)
-        grace = terms.rules.ladder.grace
+        grace = grace_of(fair.service.configuration.current, letter)
         await note_delivered(ledger, letter, clock.wall, reading, grace)
 
 
@@ -49,8 +50,10 @@ async def chosen(fair: FairUse, clock: ManualClock, account: str, option: str) -
     """Have a customer choose in the one case that is open."""
     ledger = await told(fair.service)
     [case] = await all_cases(ledger, account)
-    ladder = fair.service.configuration.current.accounts[account].rules.ladder
-    return await choose(case, option, clock.wall, account, ladder, ledger, "link")
+    config = fair.service.configuration.current
+    ladder, operators = config.accounts[account].rules.ladder, config.settings.notices.operators
+    choice = Choice(option, clock.wall, account, "link")
+    return await choose(case, choice, ladder, ledger, operators)
 
 
 async def decided(fair: FairUse, account: str, happening: Happening, rule: str = "") -> Case | None:
@@ -75,7 +78,6 @@ async def assert_ledger(fair: FairUse, name: str, *, early: bool = False) -> Non
     """Compare what was recorded with the expected ledger, and prove that no promise was broken.
 
     Early warnings are left out, unless asked for: they may come at any moment.
-    `FAIRUSE_REWRITE=1` writes the file anew, to be read before it is committed.
     """
     ledger = await told(fair.service)
     violations = [*map(str, (await verify(ledger, None)).violations)]
@@ -83,7 +85,14 @@ async def assert_ledger(fair: FairUse, name: str, *, early: bool = False) -> Non
     entries = [
         each for each in await entries_of(ledger) if early or each.data.get("kind") != "warning"
     ]
-    found = "".join(f"{_line(entry)}\n" for entry in entries)
+    assert_expected("".join(f"{line_of(entry)}\n" for entry in entries), name)
+
+
+def assert_expected(found: str, name: str) -> None:
+    """Compare a text with the expected one of a name.
+
+    `FAIRUSE_REWRITE=1` writes the file anew, to be read before it is committed.
+    """
     path = LEDGERS / f"{name}.txt"
     if os.environ.get("FAIRUSE_REWRITE"):
         path.write_text(found)
@@ -93,7 +102,8 @@ async def assert_ledger(fair: FairUse, name: str, *, early: bool = False) -> Non
     )
 
 
-def _line(entry: Entry) -> str:
+def line_of(entry: Entry) -> str:
+    """Write an entry of the record on a line, as the expected ledgers have it."""
     when = datetime.fromtimestamp(entry.at, AMSTERDAM)
     data = {name: entry.data[name] for name in SHOWN if entry.data.get(name) not in (None, "", {})}
     said = ", ".join(f"{name} {_text(name, value)}" for name, value in data.items())
