@@ -166,11 +166,7 @@ class Pipeline:
         """Go on with an account's request; a fault of ours before it is forwarded refuses none."""
         reading = False
         try:
-            if refusal := blocked_here(exchange, subject, config, self.blocks):
-                return refusal
-            if refusal := restricted(exchange, subject, self.forces, exchange.at.wall):
-                return refusal
-            if self.load.throttle and (refusal := throttled(exchange, subject, self.load)):
+            if refusal := self._kept_out(exchange, subject, config):
                 return refusal
             plan = self.plans.of(exchange, subject)
             if plan.reads:
@@ -201,6 +197,14 @@ class Pipeline:
             answer.before_end()
             answer.before_end = None
         return None
+
+    def _kept_out(self, exchange: Exchange, subject: Subject, config: Config) -> Refusal | None:
+        """Give the refusal of a request that is kept out whatever is left of its limits."""
+        if refusal := blocked_here(exchange, subject, config, self.blocks):
+            return refusal
+        if refusal := restricted(exchange, subject, self.forces, exchange.at.wall):
+            return refusal
+        return throttled(exchange, subject, self.load) if self.load.throttle else None
 
     async def whether(
         self, exchange: Exchange, subject: Subject, plan: Plan, config: Config
