@@ -83,7 +83,7 @@ def test_every_text_of_a_customer_is_marked() -> None:
     """What refusals and notices say is marked for translation, all of it."""
     told = {text for problem in PROBLEMS.values() for text in (problem.title, problem.detail)}
     told |= {text for template in NOTICES for text in template}
-    assert len(NOTICES) == 17
+    assert len(NOTICES) == 18
     assert told | {" (location {location})", "the agreed price"} <= MARKED
 
 

@@ -12,7 +12,9 @@ from tests.scenarios.support import AMSTERDAM
 from tests.support import told
 
 from fairuse.entry.decisions import Decisions
+from fairuse.entry.deliver import grace_of
 from fairuse.entry.desk import Desk
+from fairuse.rules.choices import Choice
 from fairuse.stages.choose import choose
 from fairuse.stores.casebook import all_cases
 from fairuse.stores.outbox import letters, note_delivered
@@ -39,9 +41,8 @@ async def delivered(fair: FairUse, clock: ManualClock) -> None:
     process = fair.service.process
     assert process is not None
     for letter in await letters(ledger, "waiting", "dead"):
-        terms = fair.service.configuration.current.accounts[letter.notice.account]
         reading = await process.reading_of(letter)
-        grace = terms.rules.ladder.grace
+        grace = grace_of(fair.service.configuration.current, letter)
         await note_delivered(ledger, letter, clock.wall, reading, grace)
 
 
@@ -49,8 +50,10 @@ async def chosen(fair: FairUse, clock: ManualClock, account: str, option: str) -
     """Have a customer choose in the one case that is open."""
     ledger = await told(fair.service)
     [case] = await all_cases(ledger, account)
-    ladder = fair.service.configuration.current.accounts[account].rules.ladder
-    return await choose(case, option, clock.wall, account, ladder, ledger, "link")
+    config = fair.service.configuration.current
+    ladder, operators = config.accounts[account].rules.ladder, config.settings.notices.operators
+    choice = Choice(option, clock.wall, account, "link")
+    return await choose(case, choice, ladder, ledger, operators)
 
 
 async def decided(fair: FairUse, account: str, happening: Happening, rule: str = "") -> Case | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from fairuse.entry.calls import at_desk, failing, loaded, print_json, run
+from fairuse.entry.calls import at_desk, failing, known, loaded, print_json, run
 from fairuse.entry.case_tables import cases_of, show_case, show_cases
 from fairuse.entry.options import (
     DAY,
@@ -21,7 +21,8 @@ from fairuse.entry.options import (
     Reason,
 )
 from fairuse.rules.durations import parse_duration
-from fairuse.rules.process import Step
+from fairuse.rules.nearest import suggestion
+from fairuse.rules.process import Action, Step
 from fairuse.rules.tariffs import parse_price
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ def cases(
     output: OutputOption = Output.human,
 ) -> None:
     """List the cases and what each waits for, or show one with its record."""
-    found = run(cases_of(loaded(config), number, account, closed=closed))
+    configuration = loaded(config)
+    found = run(cases_of(configuration, number, account, closed=closed))
+    if account and not found:  # who has left may have cases still, and need not be known
+        known(configuration, account)
     if output is Output.json:
         print_json(found)
     elif number is None:
@@ -92,6 +96,9 @@ def propose(  # noqa: PLR0913, PLR0917  each is an option of its own
     config: ConfigFolder = Config,
 ) -> None:
     """Propose a measure in a case, with no options as the policy has it; `approve` it then."""
+    if do not in get_args(Action):
+        near = suggestion(do, get_args(Action))
+        raise typer.BadParameter(f'"{do}" is nothing that can be proposed{near}')
     given: dict[str, Any] = {
         "routes": route or None,
         "limit": limit,

@@ -52,6 +52,7 @@ WAITS_FOR: dict[State, str] = {
 }
 """Who or what moves a case on."""
 REVIEW_DUE = "a look at its measure: extend or close"
+NAMES = frozenset({"case", "delivery", "account", "rule", "state"})
 
 
 async def cases_of(
@@ -208,7 +209,8 @@ def case_table(rows: Sequence[Mapping[str, Any]], nothing: str) -> None:
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in rows[0]:
-        table.add_column(name.replace("_", " "))
+        # A name is typed into the next command, so it is never cut off.
+        table.add_column(name.replace("_", " "), no_wrap=name in NAMES, overflow="fold")
     for row in rows:
         table.add_row(*(escape(_text(value)) for value in row.values()))
     console.print(table)

@@ -60,6 +60,7 @@ class Decisions:
             lambda charge: charge_notice(case, charge, terms, head, at.wall),
             lambda: end_notice(case, terms, head, at.wall),
             terms.contact,
+            self._configuration.current.settings.notices.operators,
         )
         reason = _reason(case, limit, terms.language)
         pursuit = Pursuit(case, move, measure, charges, reason, window_ends_at, at.wall, by)

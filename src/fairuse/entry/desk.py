@@ -206,9 +206,9 @@ class Desk:
         if span is None:
             raise NotPossible(f'the limit "{rule}" has no calendar window that could be forgiven')
         if {name for name, _ in scope} != set(limit.scope):
-            raise NotPossible(
-                f'the limit "{rule}" is counted by {", ".join(limit.scope) or "account"}'
-            )
+            counted_by = ", ".join(limit.scope) or "account"
+            name_it = "; name the one it is about" if limit.scope else ""
+            raise NotPossible(f'the limit "{rule}" is counted by {counted_by}{name_it}')
         window = Forgiven(account, rule, scope, float(span.start), self._by, why)
         return await forgive(self.ledger, window, self._clock.now().wall)
 

@@ -12,10 +12,13 @@ from fairuse.entry.reviews import Reviews
 from fairuse.entry.switched import SwitchedTariffs
 from fairuse.entry.warnings import Warnings
 from fairuse.rules.approaching import subject_of
+from fairuse.rules.memo import call_is_due
 from fairuse.stages.bill import reading_now
 from fairuse.stores.charges import finalise
 from fairuse.stores.forces import Forces
 from fairuse.stores.grants import carry_over
+from fairuse.stores.memos import tell_operators
+from fairuse.stores.outbox import letters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +68,7 @@ class FairProcess:
         await self.reviews.run()
         await finalise(self._ledger, moment)
         await carry_over(self._ledger, self._configuration.current.accounts, moment)
+        await self._tell_of_calls(moment)
         self.delivery.written.set()
 
     async def reading_of(self, letter: Letter) -> int | None:
@@ -76,6 +80,15 @@ class FairProcess:
             return await self.casework.reading(letter.case)
         subject = subject_of(letter.notice.once)
         return None if subject is None else await self.warnings.reading(subject)
+
+    async def _tell_of_calls(self, moment: float) -> None:
+        """Tell operators of the calls that are to be made, each once (E30)."""
+        operators = self._configuration.current.settings.notices.operators
+        for letter in await letters(self._ledger, "to do") if operators else ():
+            notice = letter.notice
+            memo = call_is_due(letter.id, notice.account, notice.subject, letter.channel)
+            async with self._ledger.transaction() as connection:
+                await tell_operators(connection, memo, operators, moment)
 
     def _choices(self, case: Case) -> Mapping[str, str]:
         """Give the links by which a customer can choose in a case."""

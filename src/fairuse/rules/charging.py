@@ -80,31 +80,6 @@ def usage_charge(
     )
 
 
-def charge_so_far(
-    case: Case,
-    limit: LimitTerms,
-    terms: Terms,
-    reading: int,
-    moment: float,
-    hourly: Hourly | None = None,
-) -> Charge | None:
-    """Give what a case would be charged if its window ended now; None for nothing.
-
-    For the customer to see: by the first of the policy's steps that charges.
-    """
-    steps = (step for step in terms.rules.ladder.steps if step.do == "charge")
-    step = next((step for step in steps if step.covers(case.rule)), None)
-    return usage_charge(
-        case._replace(ends_at=min(case.ends_at, moment)),
-        limit,
-        terms,
-        reading,
-        hourly,
-        basis=step.from_ if step else "notice",
-        tariff=step.tariff if step else None,
-    )
-
-
 def cost_charge(case: Case, terms: Terms, text: str, price: Price, moment: float) -> Charge:
     """Give the charge of a cost that an operator names: what for, and how much (C20).
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.texts import local_time, money, number, translate, window_text
 from fairuse.rules.prices import price_text
+from fairuse.rules.refusal import USAGE_PATH
 from fairuse.rules.tariffs import tariff_on
 
 if TYPE_CHECKING:
@@ -31,6 +32,15 @@ class Letterhead(NamedTuple):
     contact: str
     portal: Portal | None = None
 
+    @property
+    def usage(self) -> str:
+        """Give where the account's usage can be read."""
+        return USAGE_PATH if self.portal is None else self.portal.url.rstrip("/") + USAGE_PATH
+
+    def policy_link(self, account: str, version: str) -> str:
+        """Give the link to a version of the policy; "" without a portal (B03)."""
+        return "" if self.portal is None else self.portal.policy_link(account, version)
+
 
 def _(text: str) -> str:
     """Mark a text for the catalogues; it is translated when it is written."""
@@ -53,6 +63,20 @@ CHOICE = Notice(
     _("Your use is above the agreed amount, and you can choose: {rule}"),
     _(
         "Account {account}{where} used {used} of {amount} ({unit}) in this {window}.\n"
+        "\n"
+        "Nothing is switched off and nothing is charged because of this notice; your requests"
+        " are served as before. Please choose within {grace}:\n"
+        "\n"
+        "{choices}\n"
+        "\n"
+        "The count starts again on {resets}. You can follow it at {usage}. Questions: {contact}."
+    ),
+)
+MORE_THAN_AGREED = Notice(
+    CHOICE.subject,
+    _(
+        "In this {window} account {account}{where} was used with {used_units}. Agreed:"
+        " {amount_units}.\n"
         "\n"
         "Nothing is switched off and nothing is charged because of this notice; your requests"
         " are served as before. Please choose within {grace}:\n"
@@ -184,11 +208,13 @@ BLOCKED = Notice(
 
 
 def write(template: Notice, terms: Terms, words: Mapping[str, str]) -> Notice:
-    """Fill in a template in the tenant's language."""
-    return Notice(
-        translate(terms.language, template.subject).format_map(words),
-        translate(terms.language, template.body).format_map(words),
-    )
+    """Fill in a template in the tenant's language, and add where the policy can be read."""
+    subject = translate(terms.language, template.subject).format_map(words)
+    body = translate(terms.language, template.body).format_map(words)
+    if words.get("policy_link"):
+        line = translate(terms.language, _("The policy in full: {policy_link}"))
+        body = f"{body}\n\n{line.format_map(words)}"
+    return Notice(subject, body)
 
 
 def where(scope: Mapping[str, str], language: str) -> str:
@@ -211,6 +237,8 @@ def words_of_count(terms: Terms, used: int, amount: int, limit: LimitTerms) -> d
     return {
         "used": unit.number(used, language),
         "amount": unit.number(amount, language),
+        "used_units": f"{unit.number(used, language)} {unit.names(used, language)}",
+        "amount_units": f"{unit.number(amount, language)} {unit.names(amount, language)}",
         "unit": unit.name(language),
         "window": window_text(limit.window_text, language),
     }

@@ -32,11 +32,13 @@ async def charges_of(
     measure: Measure | None,
     terms: Terms,
     ledger: Ledger,
+    until: float = math.inf,
 ) -> list[Charge]:
     """Give the charges of a case, one a window; none where nothing is to be charged.
 
     By the step of the policy, or by the charge that was proposed and is approved now. A window that
-    was charged already, in whichever case, is left out (P8). Raises LedgerError.
+    was charged already, in whichever case, is left out (P8). `until` ends those that are not over.
+    Raises LedgerError.
     """
     limit = terms.limit(case.rule)
     tariff, basis = _terms_of(step, measure)
@@ -45,6 +47,7 @@ async def charges_of(
     charges = []
     for each in await _windows(case, limit, ledger):
         window = await as_told(ledger, each)
+        window = window._replace(ends_at=min(window.ends_at, until))
         hourly = await _hours(window, limit, terms, ledger)
         reading = window.latest if hourly is None else sum(units for _, units in hourly)
         held = limit.within(window.scope)
@@ -101,6 +104,18 @@ def _over(limit: LimitTerms, since: float, until: float, closed_at: float) -> It
     while span is not None and span.start < until and span.end <= closed_at:
         yield span
         span = limit.span(span.end)
+
+
+async def charges_so_far(case: Case, terms: Terms, ledger: Ledger, moment: float) -> list[Charge]:
+    """Give what a case would be charged if its windows ended now, by the first step that charges.
+
+    For the customer to see before it is the bill (A23). Raises LedgerError.
+    """
+    if case.state == "closed":
+        return []
+    steps = (step for step in terms.rules.ladder.steps if step.do == "charge")
+    step = next((step for step in steps if step.covers(case.rule)), None)
+    return await charges_of(case, step, None, terms, ledger, moment)
 
 
 async def reading_so_far(case: Case, terms: Terms, ledger: Ledger) -> int | None:

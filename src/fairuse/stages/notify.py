@@ -14,7 +14,6 @@ from fairuse.rules import notice as notices
 from fairuse.rules.choices import choices_text
 from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.ladder import Case
-from fairuse.rules.refusal import USAGE_PATH
 from fairuse.stores.casebook import open_case, warn_of_item, write_notice
 from fairuse.stores.rows import NoticeRow
 
@@ -64,7 +63,7 @@ async def notify_over(
 def _template(case: Case, limit: LimitTerms, words: dict[str, str], terms: Terms) -> notices.Notice:
     """Choose what is told: the choice where there is one, or what it costs."""
     if terms.rules.ladder.offers(case.rule):
-        return notices.CHOICE
+        return notices.MORE_THAN_AGREED if limit.kind == "members" else notices.CHOICE
     if limit.over == "charge":
         words["price"] = notices.price_of(limit, case.opened_at, terms)
         step = terms.rules.ladder.step(case, ("told", "still over"))
@@ -153,6 +152,7 @@ async def notify_throttled(
         "amount": number(throttle.allowed, terms.language),
         "since": notices.moment(since, terms),
         "contact": head.contact,
+        "policy_link": head.policy_link(account, terms.version),
     }
     row = notice_row(notices.THROTTLED, OVERLOAD, account, terms, words, at.wall, "throttled")
     once = f"throttled/{account}/{since:.0f}"
@@ -171,6 +171,7 @@ async def notify_ageing(
         "opened": notices.moment(item.opened_at, terms),
         "until": notices.moment(counts_at, terms),
         "contact": head.contact,
+        "policy_link": head.policy_link(item.account, terms.version),
     }
     row = notice_row(notices.AGEING, item.meter, item.account, terms, words, at.wall, "ageing")
     await warn_of_item(ledger, item, row, terms.contact)
@@ -183,8 +184,9 @@ def _words_of_case(case: Case, terms: Terms, head: Letterhead) -> dict[str, str]
         "rule": case.rule,
         "where": notices.where(dict(case.scope), terms.language),
         "contact": head.contact,
-        "usage": USAGE_PATH,
+        "usage": head.usage,
         "grace": span_text(ladder.grace, terms.language),
+        "policy_link": head.policy_link(case.account, case.policy or terms.version),
         "choices": choices_text(case, ladder, head.portal, terms.language),
     }
 
@@ -213,6 +215,7 @@ async def notify_blocked(
         "address": block.address,
         "until": notices.moment(block.ends_at, terms),
         "contact": head.contact,
+        "policy_link": head.policy_link(account, terms.version),
     }
     row = notice_row(notices.BLOCKED, block.rule, account, terms, words, at.wall, "blocked")
     row = row._replace(must_by=block.starts_at + TELL_WITHIN)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.log import logger
 from fairuse.rules.measures import proposed
+from fairuse.rules.memo import approval_is_due, talk_is_due
 from fairuse.rules.record import OURSELVES
 from fairuse.stores.casebook import add_measure, add_notice, change_measure, move
 from fairuse.stores.charges import add_charge
+from fairuse.stores.memos import tell_operators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from fairuse.rules.charges import Charge
     from fairuse.rules.ladder import Case, Move
     from fairuse.rules.measures import Measure
+    from fairuse.rules.memo import Memo
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.rows import NoticeRow
 
@@ -42,12 +45,13 @@ class Pursuit(NamedTuple):
 
 
 class Telling(NamedTuple):
-    """The notices that tell of a step, and to whom they go."""
+    """The notices that tell of a step, and to whom they go; and which operators hear of it."""
 
     of_measure: Callable[[Measure], NoticeRow]
     of_charge: Callable[[Charge], NoticeRow]
     of_end: Callable[[], NoticeRow]
     channels: Sequence[str]
+    operators: Sequence[str] = ()
 
 
 async def pursue(pursuit: Pursuit, telling: Telling, ledger: Ledger) -> Case | None:
@@ -60,7 +64,9 @@ async def pursue(pursuit: Pursuit, telling: Telling, ledger: Ledger) -> Case | N
         moved = await move(connection, case, happening, pursuit.moment, by)
         if moved is None:
             return None
-        await _measure(connection, pursuit, telling)
+        measure = await _measure(connection, pursuit, telling)
+        if memo := _memo(moved, measure):
+            await tell_operators(connection, memo, telling.operators, pursuit.moment)
         for charge in pursuit.charges:
             if await add_charge(connection, charge, pursuit.moment, by):
                 row = telling.of_charge(charge)
@@ -71,8 +77,17 @@ async def pursue(pursuit: Pursuit, telling: Telling, ledger: Ledger) -> Case | N
     return moved
 
 
-async def _measure(connection: AsyncConnection, pursuit: Pursuit, telling: Telling) -> None:
-    """Propose, begin, reject or end the measure that goes with a step."""
+def _memo(case: Case, measure: Measure | None) -> Memo | None:
+    """Give what operators are told of a case that waits for one of them now."""
+    if case.state == "proposed" and measure is not None:
+        return approval_is_due(case, measure)
+    return talk_is_due(case) if case.state == "renegotiating" else None
+
+
+async def _measure(
+    connection: AsyncConnection, pursuit: Pursuit, telling: Telling
+) -> Measure | None:
+    """Propose, begin, reject or end the measure that goes with a step, and give it."""
     case, (happening, step), measure = pursuit.case, pursuit.move, pursuit.measure
     moment, by = pursuit.moment, pursuit.by
     if step is not None and happening in ("proposed", "approved"):
@@ -81,7 +96,7 @@ async def _measure(connection: AsyncConnection, pursuit: Pursuit, telling: Telli
         wanted = proposed(case, step, pursuit.reason, moment)
         measure = await add_measure(connection, case, wanted, moment, by)
     if measure is None or happening == "proposed":
-        return
+        return measure
     if happening == "approved":
         measure = measure.begun(moment, pursuit.window_ends_at, by)
         await change_measure(connection, case, measure, "measure.begun", moment, by)
@@ -91,6 +106,7 @@ async def _measure(connection: AsyncConnection, pursuit: Pursuit, telling: Telli
         await change_measure(connection, case, ended, "measure.ended", moment, by)
     else:
         await _reject(connection, pursuit, measure)
+    return measure
 
 
 async def _reject(connection: AsyncConnection, pursuit: Pursuit, measure: Measure) -> None:
