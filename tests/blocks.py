@@ -27,7 +27,17 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from sybil import Example
 
-AT_THE_DESK = ("cases", "approve", "override", "topup", "waive", "cost", "export", "verify")
+AT_THE_DESK = (
+    "check --usage",
+    "cases",
+    "approve",
+    "override",
+    "topup",
+    "waive",
+    "cost",
+    "export",
+    "verify",
+)
 """Commands that need a ledger with cases to show anything."""
 MODELS: dict[str, type[BaseModel]] = {
     "config": Settings,

@@ -135,6 +135,34 @@ async def test_an_account_stands_where_its_usage_page_says(
         assert stopped[name] == shown[name]
 
 
+async def test_it_names_the_rule_that_won_and_what_it_beat(config: Path) -> None:
+    """C02: the policy's amount, beaten by the tenant's file, by file, key and value."""
+    override = '[override.appointments-per-month]\namount = "8000"\nreason = "a fair"\n'
+    tenant_file = config / "tenants/salon.toml"
+    tenant_file.write_text(tenant_file.read_text() + override)
+    found = {
+        each["about"]: each for each in (await explain(config, "--account", "salon"))["rulings"]
+    }
+    ruling = found["limits.appointments-per-month.amount"]
+    assert ruling["won"] == {
+        "file": "tenants/salon.toml",
+        "key": "override.appointments-per-month.amount",
+        "value": "8000",
+        "reason": "a fair",
+    }
+    [beaten] = ruling["beat"]
+    assert (beaten["file"], beaten["value"]) == ("policies/booking.toml", "5000")
+    tariff = found["tariffs.extra-appointment"]["won"]
+    assert (tariff["file"], tariff["value"]) == ("policies/booking.toml", "EUR 0.05")
+    shown = (await run(config, "--account", "salon"))[1]
+    assert (
+        "  limits.appointments-per-month.amount: 8000\n"
+        "      by tenants/salon.toml: override.appointments-per-month.amount\n"
+        '      "a fair"\n'
+        "      beats 5000 by policies/booking.toml\n"
+    ) in shown
+
+
 async def test_levels_and_users_stand_where_the_usage_page_says(
     tmp_path: Path, recorder: Recorder, clock: ManualClock
 ) -> None:

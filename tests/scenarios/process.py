@@ -13,6 +13,7 @@ from tests.support import told
 
 from fairuse.entry.decisions import Decisions
 from fairuse.entry.deliver import grace_of
+from fairuse.entry.desk import Desk
 from fairuse.rules.choices import Choice
 from fairuse.stages.choose import choose
 from fairuse.stores.casebook import all_cases
@@ -35,11 +36,11 @@ SHOWN = (
 
 
 async def delivered(fair: FairUse, clock: ManualClock) -> None:
-    """Have every notice that waits reach its customer now."""
+    """Have every notice that did not reach its customer do so now, however often it was tried."""
     ledger = await told(fair.service)
     process = fair.service.process
     assert process is not None
-    for letter in await letters(ledger, "waiting"):
+    for letter in await letters(ledger, "waiting", "dead"):
         reading = await process.reading_of(letter)
         grace = grace_of(fair.service.configuration.current, letter)
         await note_delivered(ledger, letter, clock.wall, reading, grace)
@@ -63,11 +64,20 @@ async def decided(fair: FairUse, account: str, happening: Happening, rule: str =
     return await decisions.decide(case, happening, "olga")
 
 
+async def proposed_by_hand(fair: FairUse, clock: ManualClock, account: str, action: str) -> Case:
+    """Have an operator propose a step of the policy in the one case that is open."""
+    ledger = await told(fair.service)
+    [case] = await all_cases(ledger, account)
+    desk = Desk(fair.service.configuration, ledger, "olga", clock)
+    step = await desk.step_of_policy(case.id, action)
+    assert step is not None
+    return await desk.propose(case.id, step)
+
+
 async def assert_ledger(fair: FairUse, name: str, *, early: bool = False) -> None:
     """Compare what was recorded with the expected ledger, and prove that no promise was broken.
 
     Early warnings are left out, unless asked for: they may come at any moment.
-    `FAIRUSE_REWRITE=1` writes the file anew, to be read before it is committed.
     """
     ledger = await told(fair.service)
     violations = [*map(str, (await verify(ledger, None)).violations)]
@@ -75,7 +85,14 @@ async def assert_ledger(fair: FairUse, name: str, *, early: bool = False) -> Non
     entries = [
         each for each in await entries_of(ledger) if early or each.data.get("kind") != "warning"
     ]
-    found = "".join(f"{_line(entry)}\n" for entry in entries)
+    assert_expected("".join(f"{line_of(entry)}\n" for entry in entries), name)
+
+
+def assert_expected(found: str, name: str) -> None:
+    """Compare a text with the expected one of a name.
+
+    `FAIRUSE_REWRITE=1` writes the file anew, to be read before it is committed.
+    """
     path = LEDGERS / f"{name}.txt"
     if os.environ.get("FAIRUSE_REWRITE"):
         path.write_text(found)
@@ -85,7 +102,8 @@ async def assert_ledger(fair: FairUse, name: str, *, early: bool = False) -> Non
     )
 
 
-def _line(entry: Entry) -> str:
+def line_of(entry: Entry) -> str:
+    """Write an entry of the record on a line, as the expected ledgers have it."""
     when = datetime.fromtimestamp(entry.at, AMSTERDAM)
     data = {name: entry.data[name] for name in SHOWN if entry.data.get(name) not in (None, "", {})}
     said = ", ".join(f"{name} {_text(name, value)}" for name, value in data.items())

@@ -37,12 +37,20 @@ TURNED_AWAY = Counter(
     "fairuse_tallies_turned_away", "Counts that were not remembered, because there was no room."
 )
 
+_FAULTS = Counter(
+    "fairuse_faults", "Faults of the gateway, by what became of the request.", ["became"]
+)
 _DELIVERIES = Counter(
     "fairuse_deliveries", "Attempts to deliver a notice, by what became of them.", ["outcome"]
 )
 NOTICES_OVERDUE = Gauge(
     "fairuse_notices_overdue",
     "Notices that should have been delivered by now and are not.",
+    multiprocess_mode="livemax",
+)
+REVIEWS_DUE = Gauge(
+    "fairuse_reviews_due",
+    "Measures whose day has come on which somebody looks at them again.",
     multiprocess_mode="livemax",
 )
 
@@ -61,6 +69,12 @@ OVERLOADS = Counter("fairuse_overloads", "How often the platform came to be over
 def requests(outcome: str) -> Counter:
     """Give the counter of an outcome: "served", or a kind of refusal."""
     return _REQUESTS.labels(outcome)
+
+
+@lru_cache(maxsize=8)
+def faults(became: str) -> Counter:
+    """Give the counter of faults by what became of the request: "served" or "refused"."""
+    return _FAULTS.labels(became)
 
 
 @lru_cache(maxsize=8)

@@ -13,7 +13,7 @@ from fairuse.entry.calls import at_desk, failing, known, loaded, print_json, run
 from fairuse.entry.case_tables import case_table
 from fairuse.entry.deliver import tick_off
 from fairuse.entry.desk import Wanted
-from fairuse.entry.explain import explain_account
+from fairuse.entry.explain import standing_of
 from fairuse.entry.export import export as write_statement
 from fairuse.entry.options import (
     DAY,
@@ -30,6 +30,7 @@ from fairuse.entry.tables import show
 from fairuse.entry.verify import as_json, head_hash
 from fairuse.entry.verify import show as show_proof
 from fairuse.entry.verify import verify as verify_ledger
+from fairuse.stores.ledger import Ledger
 from fairuse.stores.outbox import letter_numbered, letters, resend
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def usage(
     """Show what an account has used of each limit."""
     configuration = loaded(config)
     known(configuration, account)
-    found = run(explain_account(configuration, account, SystemClock()))
+    found = run(standing_of(configuration, account, SystemClock()))
     print_json(found) if output is Output.json else show(found)
 
 
@@ -121,12 +122,7 @@ def forgive(
 @commands.command()
 def notices(config: ConfigFolder = Config, output: OutputOption = Output.human) -> None:
     """List the notices that were not delivered: calls to make, and those given up."""
-    configuration = loaded(config)
-
-    async def work(desk: Desk) -> list[Letter]:
-        return await letters(desk.ledger, "to do", "dead", "waiting")
-
-    found = at_desk(configuration, "", work)
+    found = run(_undelivered(loaded(config).current.settings.ledger.url))
     tables = [
         {
             "delivery": letter.id,
@@ -142,6 +138,16 @@ def notices(config: ConfigFolder = Config, output: OutputOption = Output.human) 
         print_json(tables)
     else:
         case_table(tables, "nothing waits to be delivered")
+
+
+async def _undelivered(url: str) -> list[Letter]:
+    ledger = await Ledger.look_into(url)
+    if ledger is None:
+        return []
+    try:
+        return await letters(ledger, "to do", "dead", "waiting")
+    finally:
+        await ledger.close()
 
 
 @commands.command("resend")
@@ -205,7 +211,10 @@ def verify(
     """Prove from the record alone that the promises were kept, charge by charge."""
     with failing():
         kept = None if head is None else head_hash(head)
-    verified = run(verify_ledger(loaded(config).current.settings.ledger.url, kept))
+    url = loaded(config).current.settings.ledger.url
+    if not Ledger.exists(url):
+        typer.echo(f"nothing is proven, for there is no ledger yet:\n{url}", err=True)
+    verified = run(verify_ledger(url, kept))
     if output is Output.json:
         print_json(as_json(verified))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +20,7 @@ from fairuse.base.errors import (
 )
 from fairuse.entry import demo as demonstration
 from fairuse.entry.account_commands import commands as account_commands
-from fairuse.entry.calls import fail, known, loaded, print_findings, run
+from fairuse.entry.calls import fail, known, loaded, run
 from fairuse.entry.case_commands import commands as case_commands
 from fairuse.entry.explain import Request, explain_account, explain_request
 from fairuse.entry.options import (
@@ -30,10 +29,8 @@ from fairuse.entry.options import (
     Language,
     Output,
     OutputOption,
-    SchemaOf,
-    describe,
 )
-from fairuse.entry.portal.key import key_warnings
+from fairuse.entry.policy_commands import commands as policy_commands
 from fairuse.entry.server import address_of, listen
 from fairuse.entry.server import serve as run_server
 from fairuse.entry.tables import show
@@ -58,6 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A fair-use gateway: it enforces a contract's policy and keeps the promises in it.",
 )
+app.add_typer(policy_commands)
 app.add_typer(case_commands)
 app.add_typer(account_commands)
 
@@ -112,35 +110,6 @@ def serve(
         raise typer.Exit(1) from None
     if not served:
         raise typer.Exit(1)
-
-
-@app.command()
-def check(
-    config: ConfigFolder = Path("config"),
-    output: OutputOption = Output.human,
-    schema: Annotated[
-        SchemaOf | None,
-        typer.Option(help="Write the JSON Schema of a file, for editors, and check nothing."),
-    ] = None,
-) -> None:
-    """Say everything that is wrong in the configuration folder, and what deserves a look."""
-    if schema is not None:
-        typer.echo(json.dumps(describe(schema), indent=2))
-        raise typer.Exit
-    configuration = Configuration(config)
-    findings = configuration.reload()
-    warnings = [*configuration.warnings(), *key_warnings(configuration, os.environ)]
-    if output is Output.json:
-        typer.echo(json.dumps({"findings": _fields(findings), "warnings": _fields(warnings)}))
-    else:
-        for warning in warnings:
-            typer.echo(f"warning: {warning}", err=True)
-        if findings:
-            print_findings(findings)
-        else:
-            count = configuration.current.tenants
-            typer.echo(f"{config} is fine: {count} tenant{'s' if count != 1 else ''}")
-    raise typer.Exit(1 if findings else 0)
 
 
 @app.command()
@@ -230,10 +199,6 @@ def demo(
     except DemoError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
-
-
-def _fields(findings: list[Finding]) -> list[dict[str, str]]:
-    return [{name: getattr(each, name) for name in Finding.__slots__} for each in findings]
 
 
 def main() -> None:

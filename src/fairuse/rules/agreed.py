@@ -114,8 +114,12 @@ class Agreement:
 
         1 where the average is one of accounts.
         """
+        return self.count(average.per, moment) if average.per else 1
+
+    def count(self, name: str, moment: float | None = None) -> int:
+        """Give how many of something the contract has, such as users, in the end or at a moment."""
         at = self._stretches[-1][0] if moment is None else moment
-        return int(_Moment(self, at).total(average.per)) if average.per else 1
+        return int(_Moment(self, at).total(name))
 
     def units(self, limit: str) -> Fraction | None:
         """Give what a limit's amount comes to in the end, before it is rounded."""

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from fairuse.rules.charges import Charge
     from fairuse.rules.choices import Portal
-    from fairuse.rules.measures import Measure
     from fairuse.rules.rating import Line
     from fairuse.rules.terms import LimitTerms, Terms
 
@@ -153,14 +152,6 @@ THROTTLED = Notice(
         " {contact}."
     ),
 )
-MEASURE = Notice(
-    _("A measure is in force: {rule}"),
-    _(
-        "Account {account}{where} is still above the agreed amount. From {starts} on {what}.\n"
-        "\n"
-        "Everything else works as before. This ends {ends}. Questions: {contact}."
-    ),
-)
 CHARGEABLE_FROM_LIMIT = Notice(
     _("Your use is above what is included: {rule}"),
     _(
@@ -193,17 +184,17 @@ CHARGED = Notice(
         "The charge is final on {final}. Questions, or something wrong: {contact}."
     ),
 )
-MEASURES: dict[str, str] = {
-    "degrade": _("these functions are switched off: {routes}"),
-    "suspend": _("these functions are suspended: {routes}"),
-    "reduce": _("the amount of {limit} is {amount}"),
-    "throttle": _("the amount of {limit} is {amount}"),
-    "deny new users": _("no new users are let in"),
-    "switch tariff": _("use is charged by the unit"),
-    "terminate": _("the contract ends"),
-    "custom": _("a measure is taken: {reason}"),
-}
-"""What a measure does, in words."""
+CHARGED_BY_UNIT = Notice(
+    _("A charge for use that is charged by the unit: {rule}"),
+    _(
+        "Account {account}{where} is charged {total} for {units} that came after your use was"
+        " charged by the unit. You were told of that and of the price on {told}:\n"
+        "\n"
+        "{lines}\n"
+        "\n"
+        "The charge is final on {final}. Questions, or something wrong: {contact}."
+    ),
+)
 BLOCKED = Notice(
     _("An address is blocked for a while: {rule}"),
     _(
@@ -259,17 +250,6 @@ def price_of(limit: LimitTerms, moment: float, terms: Terms) -> str:
     return price_text(tariff_on(limit.tariffs, day), limit.unit, terms.language)
 
 
-def what_is_done(measure: Measure, language: str) -> str:
-    """Say what a measure does."""
-    words = {
-        "routes": ", ".join(measure.routes),
-        "limit": measure.limit,
-        "amount": measure.amount,
-        "reason": measure.reason,
-    }
-    return translate(language, MEASURES[measure.kind]).format_map(words)
-
-
 def line_text(line: Line, charge: Charge, language: str) -> str:
     """Write one line of a charge's arithmetic."""
     price = money(line.price, charge.currency, language)
@@ -277,17 +257,6 @@ def line_text(line: Line, charge: Charge, language: str) -> str:
     if line.per is None:
         return price
     return f"{units} x {price}" if line.per == 1 else f"{units} x {price} / {line.per}"
-
-
-def when_it_ends(measure: Measure, terms: Terms) -> str:
-    """Say when a measure ends, or is looked at again (P6)."""
-    language = terms.language
-    if measure.ends_at is not None:
-        return translate(language, _("on {day}")).format(day=moment(measure.ends_at, terms))
-    if measure.until_under or measure.review_at is None:
-        return translate(language, _("as soon as your use is back under the agreed amount"))
-    day = moment(measure.review_at, terms)
-    return translate(language, _("when we end it; we look at it again on {day}")).format(day=day)
 
 
 def moment(seconds: float, terms: Terms) -> str:

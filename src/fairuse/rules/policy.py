@@ -27,6 +27,7 @@ from fairuse.rules.meters import FixedAmount, Meter
 from fairuse.rules.model import Model, Name, Seconds, written
 from fairuse.rules.nearest import suggestion
 from fairuse.rules.process import Ladder
+from fairuse.rules.reach import FEW, Share
 from fairuse.rules.tariffs import PriceList
 from fairuse.rules.versions import Version
 from fairuse.rules.windows import Always, Calendar, Rolling, Window, parse_window
@@ -206,6 +207,7 @@ class Policy(Model):
 
     title: str = Field(min_length=1)
     version: Version | None = None
+    expected_share: Share = FEW
     applies: Applies = Applies()
     counts: dict[FreeName, str] = Field(default_factory=dict)
     packages: dict[Name, Package] = Field(default_factory=dict)

@@ -69,7 +69,7 @@ PROBLEMS = {
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         BLANK,
         _("This request is too large to be read"),
-        _("What a request costs is read from its body, of at most {reason} bytes."),
+        _("Its body is read here, of at most {reason} bytes."),
     ),
     "unreadable-cost": Problem(
         HTTPStatus.BAD_REQUEST,
@@ -182,6 +182,12 @@ PROBLEMS = {
         _("This link is not one of ours"),
         _("It may have been cut off. Please open the whole link as it stands in the notice."),
     ),
+    "another-site": Problem(
+        HTTPStatus.FORBIDDEN,
+        BLANK,
+        _("This was sent by another website"),
+        _("Nothing was changed. Please open the link in the notice, and choose on its page."),
+    ),
     "no-such-case": Problem(
         HTTPStatus.NOT_FOUND,
         BLANK,
@@ -199,6 +205,12 @@ PROBLEMS = {
         BLANK,
         _("This case can't be answered in this way any more"),
         _("Nothing was changed. {reason}"),
+    ),
+    "gateway-fault": Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        BLANK,
+        _("This gateway could not handle the request"),
+        _("It is not your fault. Nothing was counted for this request. Please try again later."),
     ),
     "upstream-unreachable": Problem(
         HTTPStatus.BAD_GATEWAY,

@@ -190,7 +190,7 @@ class Terms:
         self.applies_from = tenant.applies_from(policy.applies)
         self.agreement = Agreement(account, tenant, policy, history, grants)
         self.limits = tuple(
-            _limit_terms(limit_name, limit, self.agreement)
+            limit_terms(limit_name, limit, self.agreement)
             for limit_name, limit in policy.limits.items()
         )
         self.meters = {
@@ -257,10 +257,11 @@ def price_list(name: str, agreement: Agreement) -> tuple[Tariff, ...]:
     return tuple(tenant.tariffs.get(name) or policy.tariffs.get(name) or ())
 
 
-def _limit_terms(name: str, limit: Limit, agreement: Agreement, scope: ScopeKey = ()) -> LimitTerms:
+def limit_terms(name: str, limit: Limit, agreement: Agreement, scope: ScopeKey = ()) -> LimitTerms:
+    """Give a limit of the agreement's policy as it holds for its account, or a part of it."""
     policy, tenant = agreement.policy, agreement.tenant
     pairs = frozenset(pair for grant in agreement.grants for pair in grant.scope)
-    parts = Parts(pairs, partial(_limit_terms, name, limit, agreement)) if pairs else None
+    parts = Parts(pairs, partial(limit_terms, name, limit, agreement)) if pairs else None
     meter = policy.meters[limit.meter]
     tariffs = price_list(limit.tariff, agreement) if limit.tariff else ()
     snapshot = agreement.snapshot(limit.meter)

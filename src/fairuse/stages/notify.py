@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.base.log import logger
-from fairuse.base.texts import money, number, span_text, window_text
+from fairuse.base.texts import number, span_text, window_text
 from fairuse.rules import notice as notices
 from fairuse.rules.choices import choices_text
 from fairuse.rules.emergency import OVERLOAD
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from fairuse.base.instant import Instant
     from fairuse.rules.attribution import Incident
     from fairuse.rules.blocks import Block
-    from fairuse.rules.charges import Charge
-    from fairuse.rules.measures import Measure
     from fairuse.rules.notice import Letterhead
     from fairuse.rules.policy import Breaches
     from fairuse.rules.terms import LimitTerms, Terms
@@ -160,37 +158,6 @@ async def notify_throttled(
     once = f"throttled/{account}/{since:.0f}"
     row = row._replace(amount=throttle.allowed, must_by=at.wall + TELL_WITHIN, once=once)
     await write_notice(ledger, row, terms.contact)
-
-
-def measure_notice(
-    case: Case, measure: Measure, terms: Terms, head: Letterhead, moment: float
-) -> NoticeRow:
-    """Write that a measure is in force: what it does, and until when (P6, P10)."""
-    words = _words_of_case(case, terms, head)
-    words |= {
-        "what": notices.what_is_done(measure, terms.language),
-        "starts": notices.moment(measure.starts_at or moment, terms),
-        "ends": notices.when_it_ends(measure, terms),
-    }
-    return _row(notices.MEASURE, case, terms, words, "measure")._replace(written_at=moment)
-
-
-def charge_notice(
-    case: Case, charge: Charge, terms: Terms, head: Letterhead, moment: float
-) -> NoticeRow:
-    """Write what is charged, with its arithmetic (A21, D16)."""
-    language = terms.language
-    words = _words_of_case(case, terms, head)
-    words |= {
-        "total": money(charge.amount, charge.currency, language),
-        "units": number(charge.units / 10**charge.decimals, language),
-        "told": notices.moment(charge.notified_at, terms),
-        "final": notices.moment(charge.final_at, terms),
-        "lines": "\n".join(notices.line_text(line, charge, language) for line in charge.lines),
-    }
-    template = notices.COST if charge.kind == "cost" else notices.CHARGED
-    words["text"] = charge.text
-    return _row(template, case, terms, words, "charge")._replace(written_at=moment)
 
 
 async def notify_ageing(

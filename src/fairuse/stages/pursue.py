@@ -30,14 +30,15 @@ log = logger(__name__)
 class Pursuit(NamedTuple):
     """A step that is about to be taken, and everything that goes with it.
 
-    `measure` is the one that is proposed or in force already; `window_ends_at` the end of the
-    limit's window now.
+    `measure` is the one that is proposed or in force already, `reason` why another one would be;
+    `window_ends_at` the end of the limit's window now.
     """
 
     case: Case
     move: Move
     measure: Measure | None
     charges: Sequence[Charge]
+    reason: str
     window_ends_at: float
     moment: float
     by: str = OURSELVES
@@ -48,6 +49,7 @@ class Telling(NamedTuple):
 
     of_measure: Callable[[Measure], NoticeRow]
     of_charge: Callable[[Charge], NoticeRow]
+    of_end: Callable[[], NoticeRow]
     channels: Sequence[str]
     operators: Sequence[str] = ()
 
@@ -69,6 +71,8 @@ async def pursue(pursuit: Pursuit, telling: Telling, ledger: Ledger) -> Case | N
             if await add_charge(connection, charge, pursuit.moment, by):
                 row = telling.of_charge(charge)
                 await add_notice(connection, row, case.id, telling.channels)
+        if happening == "terminated":
+            await add_notice(connection, telling.of_end(), case.id, telling.channels)
     log.info("case.moved", case=case.id, account=case.account, on=happening, to=moved.state)
     return moved
 
@@ -87,8 +91,9 @@ async def _measure(
     case, (happening, step), measure = pursuit.case, pursuit.move, pursuit.measure
     moment, by = pursuit.moment, pursuit.by
     if step is not None and happening in ("proposed", "approved"):
-        reason = f"{case.latest:,} > {case.amount:,}"
-        wanted = proposed(case, step, reason, moment)
+        if measure is not None:
+            await _reject(connection, pursuit, measure)  # another one takes its place
+        wanted = proposed(case, step, pursuit.reason, moment)
         measure = await add_measure(connection, case, wanted, moment, by)
     if measure is None or happening == "proposed":
         return measure
@@ -97,9 +102,14 @@ async def _measure(
         await change_measure(connection, case, measure, "measure.begun", moment, by)
         await add_notice(connection, telling.of_measure(measure), case.id, telling.channels)
     elif measure.state == "in force" or happening in ("charged", "terminated"):
-        ended = measure._replace(state="ended", ends_at=moment)
+        ended = measure.ended(moment)
         await change_measure(connection, case, ended, "measure.ended", moment, by)
     else:
-        rejected = measure._replace(state="rejected", by=by)
-        await change_measure(connection, case, rejected, "measure.rejected", moment, by)
+        await _reject(connection, pursuit, measure)
     return measure
+
+
+async def _reject(connection: AsyncConnection, pursuit: Pursuit, measure: Measure) -> None:
+    case, moment, by = pursuit.case, pursuit.moment, pursuit.by
+    rejected = measure._replace(state="rejected", by=by)
+    await change_measure(connection, case, rejected, "measure.rejected", moment, by)

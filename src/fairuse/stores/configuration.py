@@ -74,6 +74,11 @@ class Configuration:
         return Letterhead(self.current.settings.contact, self.portal)
 
     @property
+    def policies(self) -> Mapping[str, Policy]:
+        """Give the policies by the names of their files, next versions (`booking.next`) too."""
+        return self._policies
+
+    @property
     def announced(self) -> dict[str, Version]:
         """Give the next version of each policy that has one (D26)."""
         return announced(self._policies)

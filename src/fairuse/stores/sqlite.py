@@ -45,6 +45,9 @@ class SqliteFile:
     async def open(cls, url: str, access: Access) -> Self:
         """Open a file; alone or shared, it is made or brought up to date first."""
         path = Path(make_url(url).database or "")
+        if access == "beside" and not await asyncio.to_thread(path.exists):
+            # To connect would make an empty file, which every other command then stumbles over.
+            raise LedgerError(f"there is no ledger {path} yet; starting the gateway makes it")
         async with AsyncExitStack() as stack:
             # Not in a thread: a start that is cancelled then would leave the lock behind.
             lock = stack.enter_context(_lock(path, access))

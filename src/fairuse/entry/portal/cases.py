@@ -93,7 +93,10 @@ class CasesPage:
     async def _choose(self, number: int, subject: Subject, receive: Receive) -> Json | Refusal:
         account, terms, at = subject.account, subject.terms, self._clock.now()
         try:
-            option, name = _told(await whole_body(receive, MAX_CHOICE))
+            body = await whole_body(receive, MAX_CHOICE)
+            if body is None:
+                return Refusal("too-large", "http", str(MAX_CHOICE))
+            option, name = _told(body)
         except ValueError as error:
             return Refusal("ambiguous-request", "choice", str(error))
         case = await case_numbered(self._ledger, number)
@@ -157,10 +160,10 @@ def case_json(
     }
 
 
-def _told(body: bytes | None) -> tuple[str, str]:
+def _told(body: bytes) -> tuple[str, str]:
     """Read the choice, and the name of who makes it. Raises ValueError."""
     try:
-        told = json.loads(body or b"")
+        told = json.loads(body)
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict) or not isinstance(told.get("choice"), str):

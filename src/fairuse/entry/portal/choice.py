@@ -17,6 +17,7 @@ from fairuse.entry.portal.latest import brought_up_to_date
 from fairuse.entry.portal.view import Reading, case_view, option_views
 from fairuse.rules.choice_texts import meaning
 from fairuse.rules.choices import CHOICE_PATH, CHOSEN, POLICY_PATH, TITLES, Choice, open_options
+from fairuse.rules.cross_site import by_another_site
 from fairuse.rules.ladder import WrongStep
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import Refusal
@@ -93,6 +94,8 @@ class ChoicePage:
         asked = None if chosen is None else await self._found(chosen, exchange, config)
         if asked is None:
             return Refusal("unknown-link", "choice")
+        if exchange.method == "POST" and self._by_another_site(exchange):
+            return Refusal("another-site", "choice")
         if exchange.method == "POST":
             return await self._choose(asked, receive, answer)
         if exchange.method in ("GET", "HEAD"):
@@ -114,15 +117,20 @@ class ChoicePage:
         wanted = (exchange.header(b"accept-language") or b"").decode("latin-1")
         return _Asked(case, chosen.option, terms, preferred(wanted, terms.language))
 
+    def _by_another_site(self, exchange: Exchange) -> bool:
+        portal = self._configuration.portal
+        fetch_site, origin = map(exchange.header_lines, (b"sec-fetch-site", b"origin"))
+        return portal is not None and by_another_site(fetch_site, origin, portal.url)
+
     async def _choose(self, asked: _Asked, receive: Receive, answer: Answer) -> Refusal | None:
         """Make the choice, and show it; who does not say who they are is asked again."""
         try:
             body = await whole_body(receive, MAX_FORM)
             form = parse_qs((body or b"").decode(), max_num_fields=8)
         except ValueError:
-            body, form = None, {}
-        if body is None:
             return Refusal("ambiguous-request", "http", "the form can't be read")
+        if body is None:
+            return Refusal("too-large", "http", str(MAX_FORM))
         name = form.get("name", [""])[0].strip()
         if not name:
             await self._show(asked, answer, status=422, unnamed=True)
