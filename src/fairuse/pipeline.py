@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 from fairuse.base import metrics
 from fairuse.base.errors import UpstreamError
+from fairuse.base.incoming import Incoming
 from fairuse.base.keys import new_request_id
 from fairuse.base.log import logger
 from fairuse.base.wire import json_bytes
 from fairuse.endpoints import HEALTH_PATH, OUR_PATHS, READY_PATH
 from fairuse.rules.exchange import Exchange
+from fairuse.rules.hops import stopped
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import EVENTS_PATH, Refusal
 from fairuse.stages.admit import admit
@@ -92,13 +94,14 @@ class Pipeline:
         """Take one request along the way, and note how it went."""
         exchange = Exchange(scope, self.clock.now(), new_request_id())
         config = self.configuration.current
+        incoming = Incoming(receive)
         answer = Answer(exchange, send, dated=self.forward.dates_answers)
         try:
-            refusal = await self._way(exchange, config, receive, answer)
+            refusal = await self._way(exchange, config, incoming, answer)
             metrics.requests("served" if refusal is None else refusal.kind).inc()
             if refusal is not None:
                 await self.kept()
-                await answer.refuse(refusal, reader_of(exchange, config), receive)
+                await answer.refuse(refusal, reader_of(exchange, config), incoming)
         except UpstreamError as error:
             exchange.fault = error.kind
             metrics.requests(error.kind).inc()
@@ -107,14 +110,14 @@ class Pipeline:
             # server aborts it when the response stays incomplete.
             if not answer.started:
                 refusal = Refusal(error.kind, "upstream")
-                await answer.refuse(refusal, reader_of(exchange, config), receive)
+                await answer.refuse(refusal, reader_of(exchange, config), incoming)
         except Exception:
             # What an app raises is its own server's to handle, and a head that is out stays so.
             if exchange.fault is not None or answer.started:
                 raise
             self.faults.note(exchange, "refused")
             metrics.requests(_FAULT.kind).inc()
-            await answer.refuse(_FAULT, reader_of(exchange, config), receive)
+            await answer.refuse(_FAULT, reader_of(exchange, config), incoming)
         finally:
             self.note(exchange)
 
@@ -199,12 +202,13 @@ class Pipeline:
         return None
 
     def _kept_out(self, exchange: Exchange, subject: Subject, config: Config) -> Refusal | None:
-        """Give the refusal of an account that a block, a measure or a throttle keeps out."""
-        if refusal := blocked_here(exchange, subject, config, self.blocks):
-            return refusal
-        if refusal := restricted(exchange, subject, self.forces, exchange.at.wall):
-            return refusal
-        return throttled(exchange, subject, self.load) if self.load.throttle else None
+        """Give the refusal of what goes no further, whatever it would count."""
+        return (
+            blocked_here(exchange, subject, config, self.blocks)
+            or restricted(exchange, subject, self.forces, exchange.at.wall)
+            or (stopped(exchange, self.forward.via) if self.forward.via is not None else None)
+            or (throttled(exchange, subject, self.load) if self.load.throttle else None)
+        )
 
     async def whether(
         self, exchange: Exchange, subject: Subject, plan: Plan, config: Config

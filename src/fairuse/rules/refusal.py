@@ -65,6 +65,15 @@ PROBLEMS = {
         _("This method is not passed on"),
         _("The request was refused before anything was counted: {reason}."),
     ),
+    "loop": Problem(
+        HTTPStatus.LOOP_DETECTED,
+        BLANK,
+        _("This request goes round in a loop"),
+        _(
+            "It came back to the gateway that had passed it on, and was refused before anything"
+            " was counted. Its operator has to name another upstream."
+        ),
+    ),
     "too-large": Problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         BLANK,
@@ -270,6 +279,7 @@ class Figures:
 class Refusal:
     """One refusal: its kind (a key of PROBLEMS), the rule by name, and what is known of it.
 
+    `allow` lists the methods that would not be refused (RFC 9110 section 15.5.6).
     `until` is the moment (seconds since 1970) from which the same request can be let through, and
     `review` the one at which a measure without an end is looked at again (P6).
     """
@@ -280,6 +290,7 @@ class Refusal:
     until: float | None = None
     figures: Figures | None = None
     review: float | None = None
+    allow: str = ""
 
     @property
     def status(self) -> int:

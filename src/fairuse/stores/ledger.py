@@ -8,8 +8,10 @@ that leaves it as it is (F-41, F-42).
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from time import sleep
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import (
     and_,
@@ -39,7 +41,7 @@ from fairuse.stores.rows import (
 from fairuse.stores.statements import batch_statements, driver_sql, item_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Exists
 
@@ -47,7 +49,17 @@ if TYPE_CHECKING:
     from fairuse.stores.backend import Backend
     from fairuse.stores.journal import EventKey
 
+Row = TypeVar("Row")
+
 SLOT = ("account", "limit_name", "window_text", "scope", "slot")
+ROWS_IN_A_TURN = 64
+MOST_TURNS = 32
+TURN_SECONDS = 0.0002
+"""How much is written before the requests, which may have the same core, have their turn.
+
+Without it they wait until all is written. Where the loop is busy a turn takes it 5 ms, which is
+what Python lets another thread wait; so a large batch has larger parts, and no more turns.
+"""
 EVENTS_KEPT = 400 * 86_400
 """How many seconds a usage event's id is remembered: longer than anybody retries."""
 
@@ -68,8 +80,8 @@ class Ledger(Database):
 
         def work(connection: Connection) -> None:
             for statement, rows in batch_statements(batch, self.dialect):
-                if rows:
-                    connection.exec_driver_sql(*driver_sql(statement, rows, self.dialect))
+                for some in _in_turns(rows):
+                    connection.exec_driver_sql(*driver_sql(statement, some, self.dialect))
             for item in batch.items:
                 connection.execute(item_statement(item, self.dialect))
 
@@ -191,6 +203,15 @@ class Ledger(Database):
             await connection.execute(delete(schema.events).where(told < moment - EVENTS_KEPT))
             closed = schema.items.c.closed_at
             await connection.execute(delete(schema.items).where(closed < moment - KEPT_SECONDS))
+
+
+def _in_turns(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Give rows part by part, with a pause between two."""
+    size = max(ROWS_IN_A_TURN, math.ceil(len(rows) / MOST_TURNS))
+    for start in range(0, len(rows), size):
+        if start:
+            sleep(TURN_SECONDS)
+        yield rows[start : start + size]
 
 
 def _over(moment: float) -> ColumnElement[bool]:

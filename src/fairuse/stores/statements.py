@@ -32,7 +32,7 @@ from fairuse.stores.rows import (
 from fairuse.stores.upsert import upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import BindParameter, ColumnElement, Dialect, Insert, Table, Update
 
@@ -128,7 +128,7 @@ def _compiled(
 
 
 def driver_sql(
-    statement: Insert | Update, rows: list[dict[str, Any]], dialect: Dialect
+    statement: Insert | Update, rows: Sequence[dict[str, Any]], dialect: Dialect
 ) -> tuple[str, list[tuple[Any, ...]]]:
     """Give a statement and its rows as the driver takes them: thousands of rows, many times.
 

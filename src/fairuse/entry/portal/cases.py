@@ -72,13 +72,14 @@ class CasesPage:
     ) -> Json | Refusal:
         if exchange.path == CASES_PATH:
             if exchange.method not in ("GET", "HEAD"):
-                return Refusal("method-not-allowed", "http", "cases are read with GET")
+                reason = "cases are read with GET"
+                return Refusal("method-not-allowed", "http", reason, allow="GET, HEAD")
             return {"cases": await self._all(subject)}
         found = _CHOICE.fullmatch(exchange.path)
         if found is None:
             return Refusal("no-such-case", "choice")
         if exchange.method != "POST":
-            return Refusal("method-not-allowed", "http", "a choice is made with POST")
+            return Refusal("method-not-allowed", "http", "a choice is made with POST", allow="POST")
         return await self._choose(int(found[1]), subject, receive)
 
     async def _all(self, subject: Subject) -> list[Json]:

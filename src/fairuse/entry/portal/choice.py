@@ -101,7 +101,8 @@ class ChoicePage:
         if exchange.method in ("GET", "HEAD"):
             await self._show(asked, answer)
             return None
-        return Refusal("method-not-allowed", "http", "a choice is read with GET and made with POST")
+        reason = "a choice is read with GET and made with POST"
+        return Refusal("method-not-allowed", "http", reason, allow="GET, HEAD, POST")
 
     def _chosen(self, exchange: Exchange) -> Chosen | None:
         portal = self._configuration.portal
