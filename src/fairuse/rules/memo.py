@@ -52,18 +52,6 @@ def approval_is_due(case: Case, measure: Measure) -> Memo:
     )
 
 
-def review_is_due(measure: Measure) -> Memo:
-    """Tell that the day has come on which somebody looks at a measure again (P6)."""
-    return Memo(
-        "review",
-        f"Case {measure.case} is to be looked at again: {measure.kind}, {measure.account}",
-        f"“{measure.kind}” is in force for {measure.account}, and has no end of its own.\n"
-        "\n"
-        f"`fairuse close {measure.case}` ends it; `fairuse extend {measure.case}` sets another day.",
-        f"review:{measure.id}:{measure.review_at}",
-    )
-
-
 def talk_is_due(case: Case) -> Memo:
     """Tell that the terms are to be talked about (E32)."""
     return _of_case(
