@@ -149,7 +149,7 @@ KNOWN = {
     "a body that is too large": (
         Refusal("too-large", "http", "65536"),
         413,
-        "What a request costs is read from its body, of at most 65536 bytes.",
+        "Its body is read here, of at most 65536 bytes.",
     ),
     "a cost that is none": (
         Refusal("unreadable-cost", "pages", "'-1' is no number of units"),

@@ -45,7 +45,7 @@ class FairProcess:
         self.casework = Casework(
             clock, configuration, counters, ledger, Decisions(clock, configuration, ledger)
         )
-        self.reviews = Reviews(clock, ledger)
+        self.reviews = Reviews(clock, configuration, ledger)
         self._switched = SwitchedTariffs(clock, configuration, ledger)
         self.announcements = Announcements(clock, configuration, ledger)
         self.warnings = Warnings(clock, configuration, counters, ledger)
