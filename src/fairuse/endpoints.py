@@ -31,7 +31,7 @@ class OpenPage(Protocol):
     """A page that needs no key, because its address is one."""
 
     async def __call__(
-        self, exchange: Exchange, config: Config, receive: Receive, answer: Answer
+        self, exchange: Exchange, config: Config, receive: Receive, answer: Answer, /
     ) -> Refusal | None:
         """Answer a request, or give the refusal."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from tests.browser.support import CHROMIUM_MARKS, DESKTOP, PHONE, chromium
@@ -46,6 +46,9 @@ CONTRAST = """() => {
 """The contrast of each text with what is behind it (WCAG 2.2, 1.4.3)."""
 
 
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Run one browser for all tests."""
@@ -72,9 +75,12 @@ def _opened(browser: Browser, viewport: ViewportSize, problems: list[str], **opt
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_a_customer_chooses(browser: Browser, choosing: Asked, viewport: ViewportSize) -> None:
-    """A23, A15: who opens the link, says who they are and chooses sees that it is noted."""
+    """A23, A15: who opens the link, says who they are and chooses sees that it is noted.
+
+    With scripts or without: the phone has none.
+    """
     problems: list[str] = []
-    page = _opened(browser, viewport, problems)
+    page = _opened(browser, viewport, problems, java_script_enabled=viewport is DESKTOP)
     page.goto(choosing.front.url + choosing.path("reduce"))
     assert choosing.choices() == []
     page.get_by_label("Uw naam").fill("Anna Jansen")
@@ -93,26 +99,50 @@ def test_a_customer_chooses(browser: Browser, choosing: Asked, viewport: Viewpor
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-@pytest.mark.parametrize("what", ["choice", "usage", "unknown"])
+@pytest.mark.parametrize("what", ["choice", "usage", "policy", "unknown"])
 def test_a_page_can_be_read(
     browser: Browser, choosing: Asked, viewport: ViewportSize, what: str
 ) -> None:
-    """C12: each page fits a phone without scrolling sideways, and its texts have contrast (AA)."""
+    """C12, B03: each page fits a phone without scrolling sideways, by day and by night (AA)."""
     problems: list[str] = []
     page = _opened(browser, viewport, problems, extra_http_headers={"X-API-Key": SALON})
     paths = {
         "choice": choosing.path("reduce"),
         "usage": "/fairuse/usage",
+        "policy": "/fairuse/policy",
         "unknown": "/fairuse/choice/unknown",
     }
     page.goto(choosing.front.url + paths[what])
+    assert page.locator("html").get_attribute("lang") == "nl"
+    assert page.locator("h1").count() == 1
     wide, shown = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert wide <= shown
-    contrasts = page.evaluate(CONTRAST)
-    assert contrasts
-    assert [text for contrast, text in contrasts if contrast < 4.5] == []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        contrasts = page.evaluate(CONTRAST)
+        assert contrasts
+        assert [text for contrast, text in contrasts if contrast < 4.5] == []
     unlabelled = page.locator("input:not([id])").count()
     assert unlabelled == 0
+    page.context.close()
+
+
+def test_the_keyboard_is_enough(browser: Browser, choosing: Asked) -> None:
+    """A23: Tab goes to the name, the button and the other options, in the order they are read."""
+    problems: list[str] = []
+    page = _opened(browser, DESKTOP, problems)
+    page.goto(choosing.front.url + choosing.path("reduce"))
+    focused = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        focused.append(page.evaluate("document.activeElement.tagName"))
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert focused == ["INPUT", "BUTTON", "A", "A"]
+    page.get_by_label("Uw naam").fill("Anna Jansen")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.get_by_role("status").is_visible()
+    assert len(choosing.choices()) == 1
     page.context.close()
 
 

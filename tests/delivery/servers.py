@@ -51,11 +51,15 @@ class Authority:
 
 @dataclass(slots=True)
 class Mailbox:
-    """A mail server that keeps what it is sent; `answer` is what it says to it."""
+    """A mail server that keeps what it is sent; `answer` is what it says to it.
+
+    `taken` is set with each mail.
+    """
 
     port: int = 0
     answer: str = "250 OK"
     mails: list[tuple[str, EmailMessage]] = field(default_factory=list)
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -70,6 +74,7 @@ class Mailbox:
         mail = message_from_bytes(envelope.content, policy=policy.default)
         if self.answer.startswith("250"):
             self.mails.append((envelope.rcpt_tos[0], mail))
+            self.taken.set()
         return self.answer
 
 

@@ -72,7 +72,8 @@ async def test_nothing_is_approved_that_was_not_proposed(desk: Desk) -> None:
             {"do": "reduce", "limit": MONTHLY, "amount": "1", "until": "7 days"},
             "refuses nothing, so another amount would change nothing",
         ),
-        ({"do": "renegotiate"}, "is no measure"),
+        ({"on": "renegotiation failed", "do": "terminate"}, "after a talk that failed"),
+        ({"do": "switch tariff", "review": "7 days"}, "has no tariff of its own"),
         ({"do": "throttle", "limit": "burst", "amount": "1", "until": "7 days"}, "no limit"),
     ],
 )

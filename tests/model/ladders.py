@@ -57,6 +57,8 @@ def _tables(draw: st.DrawFn) -> dict[str, Any]:
     }
     if step["do"] == "charge":
         step |= {"tariff": TARIFF, "from": draw(st.sampled_from(("notice", "limit")))}
+    if step["do"] == "switch tariff":
+        step["tariff"] = TARIFF
     if step["do"] in AT_ALL:
         step["routes"] = ["GET /exports"]
     if step["do"] in WITH_AN_AMOUNT:

@@ -14,7 +14,7 @@ from tests.support import NOON, SALON, tenant, write_config
 from fairuse.base.clock import ManualClock
 from fairuse.entry.casework import Casework
 from fairuse.entry.decisions import Decisions
-from fairuse.rules.choices import open_options
+from fairuse.rules.choices import Choice, open_options
 from fairuse.stages.choose import choose
 from fairuse.stages.escalate import escalate
 from fairuse.stages.notify import notify_over
@@ -211,7 +211,7 @@ class Office:
     def choose(self, case: Case, option: str) -> None:
         """Choose what is offered."""
         ladder, moment = self.terms.rules.ladder, self.clock.wall
-        self._do(choose(case, option, moment, "anna", ladder, self.ledger, "link"))
+        self._do(choose(case, Choice(option, moment, "anna", "link"), ladder, self.ledger))
 
     def cases(self) -> list[Case]:
         """Give the cases that are not closed."""

@@ -68,6 +68,17 @@ def begun(what: str = "suspend", **data: Any) -> Entry:
     return entry("measure.begun", 2, **figures | data)
 
 
+def talk_failed() -> Entry:
+    """Give the end of a talk about the terms, without an agreement."""
+    return entry("case.moved", 3, **{"from": "renegotiating", "to": "failed", "on": "failed"})
+
+
+def ended_contract() -> Entry:
+    """Give the end of a contract, which olga decided."""
+    moved = {"from": "proposed", "to": "closed", "on": "terminated"}
+    return entry("case.moved", 4, **moved)._replace(by="olga")
+
+
 def broken(*entries: Entry) -> list[str]:
     """Give which promises the last of some entries breaks, and that those before break none."""
     so_far = SoFar()

@@ -16,7 +16,7 @@ from jinja2.ext import extract_from_ast
 
 import fairuse
 from fairuse.base.texts import LANGUAGES
-from fairuse.rules import notice
+from fairuse.rules import measure_texts, notice
 from fairuse.rules.policy import Policy
 from fairuse.rules.refusal import PROBLEMS
 from fairuse.rules.units import REQUEST
@@ -30,7 +30,12 @@ POLICIES = {
     file.stem: Policy.model_validate(tomllib.loads(file.read_text("utf-8")))
     for file in (Path(__file__).parents[2] / "config" / "policies").glob("*.toml")
 }
-NOTICES = [template for template in vars(notice).values() if isinstance(template, notice.Notice)]
+NOTICES = [
+    template
+    for module in (notice, measure_texts)
+    for template in vars(module).values()
+    if isinstance(template, notice.Notice)
+]
 
 
 def _marked(file: Path) -> set[str]:
@@ -78,7 +83,7 @@ def test_every_text_of_a_customer_is_marked() -> None:
     """What refusals and notices say is marked for translation, all of it."""
     told = {text for problem in PROBLEMS.values() for text in (problem.title, problem.detail)}
     told |= {text for template in NOTICES for text in template}
-    assert len(NOTICES) == 13
+    assert len(NOTICES) == 18
     assert told | {" (location {location})", "the agreed price"} <= MARKED
 
 

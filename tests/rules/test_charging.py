@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.rules.support import policy, tenant
 from tests.rules.support_charges import (
-    CENTS,
     NOVEMBER,
     OCTOBER,
-    RULE,
     TOLD,
     ZONE,
     a_case,
@@ -26,13 +23,11 @@ from tests.rules.support_charges import (
 )
 
 from fairuse.base.errors import ChargeError
-from fairuse.rules.agreed import History
 from fairuse.rules.charges import Figures
-from fairuse.rules.charging import charge_so_far, cost_charge, usage_charge
+from fairuse.rules.charging import cost_charge, usage_charge
 from fairuse.rules.ladder import Facts, Move, next_move
 from fairuse.rules.process import Ladder
 from fairuse.rules.tariffs import Price
-from fairuse.rules.terms import Terms
 
 if TYPE_CHECKING:
     from fairuse.rules.ladder import Case
@@ -156,27 +151,6 @@ def test_no_charge_is_more_than_came_after_limit_and_notice(
     assert last == reading
     assert found.amount == Decimal(found.units * 5).scaleb(-2)
     assert charged(case._replace(notified_at=None), reading, hourly=hours) is None
-
-
-def test_what_it_comes_to_so_far() -> None:
-    """D11, A23: before the window ends, the customer sees what there is to pay at this moment."""
-    limit, now = limit_of(BOOKING), TOLD + 3_600
-    found = charge_so_far(a_case(), limit, BOOKING, 5_500, now)
-    assert found is not None
-    assert (bill(found), found.ends_at) == ((100, "EUR 5.00"), now)
-    assert charge_so_far(a_case(), limit, BOOKING, 5_400, now) is None
-    assert charge_so_far(a_case(notified_at=None), limit, BOOKING, 5_500, now) is None
-
-
-def test_what_it_comes_to_so_far_by_the_policys_step() -> None:
-    """C20, P5: where the policy charges from the limit on, so does what is shown."""
-    step = {"on": "still over", "do": "charge", "tariff": "more", "from": "limit", "limits": [RULE]}
-    other = {"on": "told", "do": "charge", "tariff": "appointment", "limits": ["burst"]}
-    rules = policy(ladder={"steps": [other, step]})
-    terms = Terms("salon-anna", "salon", tenant(tariffs={"more": CENTS}), rules, History())
-    limit = terms.limit(RULE)
-    assert limit is not None
-    assert bill(charge_so_far(a_case(), limit, terms, 5_500, TOLD + 1)) == (500, "EUR 25.00")
 
 
 def test_a_cost_has_a_text_and_an_amount() -> None:

@@ -11,7 +11,6 @@ from tests.rules.support_charges import (
     CENTS,
     NOVEMBER,
     RULE,
-    TOLD,
     ZONE,
     a_case,
     bill,
@@ -19,13 +18,12 @@ from tests.rules.support_charges import (
     charged,
     documents,
     in_hours,
-    limit_of,
     local,
 )
 
 from fairuse.rules.agreed import History
 from fairuse.rules.charges import Figures
-from fairuse.rules.charging import charge_so_far, usage_charge
+from fairuse.rules.charging import usage_charge
 from fairuse.rules.terms import Terms
 
 FROM_MID_MONTH: list[dict[str, Any]] = [*CENTS, {"price": "EUR 0.07", "from": date(2026, 10, 25)}]
@@ -166,10 +164,3 @@ def test_units_with_decimals_cost_their_part() -> None:
     found = charged(case, 250_150, terms)
     assert found is not None
     assert (found.units, found.decimals, str(found.amount)) == (150, 2, "0.06")
-
-
-def test_what_is_bought_later_is_not_in_what_it_comes_to_now() -> None:
-    """E10, P7: a purchase of tomorrow lowers nothing that is shown today."""
-    tomorrow = bought("2026-10-21 12:00")
-    shown = charge_so_far(PAGES, limit_of(tomorrow), tomorrow, 2_600, TOLD + 60)
-    assert bill(shown) == (100, "EUR 4.00")

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.rules.entries import AT_X, HOUR, begun, broken, charge, entry, opened, told
+from tests.rules.entries import (
+    AT_X,
+    HOUR,
+    begun,
+    broken,
+    charge,
+    ended_contract,
+    entry,
+    opened,
+    talk_failed,
+    told,
+)
 from tests.support import NOON
 
 from fairuse.rules.promises import CHECKS, PROMISES, broken_by
@@ -20,7 +31,7 @@ def test_what_keeps_all_promises_is_fine() -> None:
     """P1-P10: a notice, then a measure and a charge of the units after it, break nothing."""
     assert broken(opened(), told(), begun()) == []
     assert broken(opened(), told(), charge()) == []
-    assert broken(opened(), told(), entry("case.moved", on="terminated")) == []
+    assert broken(opened(), told(), talk_failed(), ended_contract()) == []
 
 
 def test_a_charge_needs_a_notice_that_was_delivered() -> None:
@@ -161,3 +172,38 @@ def test_an_entry_that_somebody_spoiled_is_read_all_the_same(value: Any) -> None
             spoiled = sound._replace(data={**sound.data, name: value})
             broken_by(spoiled, so_far)
             so_far.add(spoiled)
+
+
+def switched(at: int | None = 5_400) -> tuple[Entry, Entry]:
+    """Give the notice of a switched tariff, and its delivery two hours after noon."""
+    about = {"notice": 2, "kind": "measure", "prices": True, "scope": AT_X, "rule": "month"}
+    return entry("notice.written", 1.5, **about), told(2, reading=at, notice=2)
+
+
+def test_what_a_switched_tariff_charges_was_told_with_its_price() -> None:
+    """B18, P1: the case's own notice is none of the switch, and another one's neither."""
+    case, by_unit = (opened(), told()), charge(basis="switch", limit=0)
+    assert broken(*case, by_unit) == ["P1"]
+    assert broken(*case, switched()[0], by_unit) == ["P1"]
+    assert broken(*case, *switched(), by_unit) == []
+
+
+def test_a_switched_tariff_charges_what_came_after_its_notice() -> None:
+    """B18, P5: every unit after it, whatever the limit; none before it, or by nobody knows when."""
+    case, by_unit = (opened(), told()), charge(basis="switch", limit=9_000, to_reading=6_500)
+    assert broken(*case, *switched(), by_unit) == []
+    assert broken(*case, *switched(5_401), by_unit) == ["P5"]
+    assert broken(*case, *switched(None), by_unit) == ["P5"]
+    later: dict[str, Any] = {"from": NOON + 3 * HOUR, "notice_reading": 0, "to_reading": 1_100}
+    assert broken(*case, *switched(None), charge(basis="switch", **later)) == []
+
+
+def test_a_review_is_due_once() -> None:
+    """P6, P8: of one day it is said once; of the next one again; and there is a next one."""
+    due: dict[str, Any] = {"measure": 1, "review": NOON + HOUR}
+    assert broken(opened(), entry("measure.due", 1, **due), entry("measure.due", 2, **due)) == [
+        "P8"
+    ]
+    again = entry("measure.due", 3, **due | {"review": NOON + 2 * HOUR})
+    assert broken(opened(), entry("measure.due", 1, **due), again) == []
+    assert broken(opened(), told(), entry("measure.reviewed", 2, measure=1, until=None)) == ["P6"]

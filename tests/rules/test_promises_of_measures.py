@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.rules.entries import HOUR, begun, broken, charge, entry, opened, told
+from tests.rules.entries import (
+    HOUR,
+    begun,
+    broken,
+    charge,
+    ended_contract,
+    entry,
+    opened,
+    talk_failed,
+    told,
+)
 from tests.support import NOON
 
 from fairuse.rules.record import NO_CASE
@@ -20,8 +30,16 @@ def test_a_measure_needs_a_notice_that_was_delivered(what: str) -> None:
 
 def test_a_contract_is_ended_after_contact_only() -> None:
     """P2: a case that nobody was told of can't end in a termination."""
-    ended = entry("case.moved", **{"from": "failed", "to": "closed", "on": "terminated"})
-    assert broken(opened(), ended) == ["P2"]
+    assert broken(opened(), talk_failed(), ended_contract()) == ["P2"]
+    assert broken(opened(), told(), talk_failed(), ended_contract()) == []
+
+
+def test_a_contract_is_ended_by_a_person_after_a_talk() -> None:
+    """P2, E34, B17, C22: neither without a talk that failed, nor by the process itself."""
+    assert broken(opened(), told(), ended_contract()) == ["P2"]
+    for nobody in ("", "fairuse"):
+        ended = ended_contract()._replace(by=nobody)
+        assert broken(opened(), told(), talk_failed(), ended) == ["P2"]
 
 
 @pytest.mark.parametrize("what", ["suspend", "terminate"])
@@ -36,8 +54,8 @@ def test_overload_closes_no_account(rule: str, what: str) -> None:
 
 def test_overload_ends_no_contract() -> None:
     """P3: neither by the end of a case."""
-    case = opened(rule="overload"), told()
-    assert broken(*case, entry("case.moved", on="terminated")) == ["P3"]
+    case = opened(rule="overload"), told(), talk_failed()
+    assert broken(*case, ended_contract()) == ["P3"]
     assert broken(*case, entry("case.moved", on="resolved")) == []
 
 

@@ -44,8 +44,8 @@ MEASURES = {
     ),
     "switch tariff": (
         {"do": "switch tariff", "review": "30 days"},
-        f"{STILL_OVER}your use is charged by the unit from then on, and we look at it again after"
-        " 30 days. One of us decides that first.",
+        f"{STILL_OVER}no amount is included any more, and every unit is charged at the tariff of"
+        " your contract, and we look at it again after 30 days. One of us decides that first.",
     ),
     "custom": (
         {"do": "custom", "review": "1 day"},

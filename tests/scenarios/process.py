@@ -12,6 +12,9 @@ from tests.scenarios.support import AMSTERDAM
 from tests.support import told
 
 from fairuse.entry.decisions import Decisions
+from fairuse.entry.deliver import grace_of
+from fairuse.entry.desk import Desk
+from fairuse.rules.choices import Choice
 from fairuse.stages.choose import choose
 from fairuse.stores.casebook import all_cases
 from fairuse.stores.outbox import letters, note_delivered
@@ -33,14 +36,13 @@ SHOWN = (
 
 
 async def delivered(fair: FairUse, clock: ManualClock) -> None:
-    """Have every notice that waits reach its customer now."""
+    """Have every notice that did not reach its customer do so now, however often it was tried."""
     ledger = await told(fair.service)
     process = fair.service.process
     assert process is not None
-    for letter in await letters(ledger, "waiting"):
-        terms = fair.service.configuration.current.accounts[letter.notice.account]
+    for letter in await letters(ledger, "waiting", "dead"):
         reading = await process.reading_of(letter)
-        grace = terms.rules.ladder.grace
+        grace = grace_of(fair.service.configuration.current, letter)
         await note_delivered(ledger, letter, clock.wall, reading, grace)
 
 
@@ -48,8 +50,10 @@ async def chosen(fair: FairUse, clock: ManualClock, account: str, option: str) -
     """Have a customer choose in the one case that is open."""
     ledger = await told(fair.service)
     [case] = await all_cases(ledger, account)
-    ladder = fair.service.configuration.current.accounts[account].rules.ladder
-    return await choose(case, option, clock.wall, account, ladder, ledger, "link")
+    config = fair.service.configuration.current
+    ladder, operators = config.accounts[account].rules.ladder, config.settings.notices.operators
+    choice = Choice(option, clock.wall, account, "link")
+    return await choose(case, choice, ladder, ledger, operators)
 
 
 async def decided(fair: FairUse, account: str, happening: Happening, rule: str = "") -> Case | None:
@@ -58,6 +62,16 @@ async def decided(fair: FairUse, account: str, happening: Happening, rule: str =
     [case, *_] = [each for each in await all_cases(ledger, account) if rule in ("", each.rule)]
     decisions = Decisions(fair.service.clock, fair.service.configuration, ledger)
     return await decisions.decide(case, happening, "olga")
+
+
+async def proposed_by_hand(fair: FairUse, clock: ManualClock, account: str, action: str) -> Case:
+    """Have an operator propose a step of the policy in the one case that is open."""
+    ledger = await told(fair.service)
+    [case] = await all_cases(ledger, account)
+    desk = Desk(fair.service.configuration, ledger, "olga", clock)
+    step = await desk.step_of_policy(case.id, action)
+    assert step is not None
+    return await desk.propose(case.id, step)
 
 
 async def assert_ledger(fair: FairUse, name: str, *, early: bool = False) -> None:

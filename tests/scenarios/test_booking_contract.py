@@ -122,7 +122,7 @@ async def test_ten_locations_of_which_one_was_bought(
         rules = [case.rule for case in await opened(fair, "salon")]
         assert rules == ["locations-in-use", "appointments-of-the-account"]
         first, second = await written(fair, "salon")
-        assert "used 2 of 1 (location)" in first.body
+        assert "was used with 2 locations. Agreed: 1 location." in first.body
         assert "used 5,001 of 5,000 (appointment)" in second.body
 
 

@@ -66,7 +66,7 @@ async def _moved(ledger: Ledger, case: Case, happening: Happening, **changes: An
 async def _choose(
     ledger: Ledger, case: Case, option: str, moment: float = NOW, ladder: Ladder = OFFERING
 ) -> Case | None:
-    return await choose(case, option, moment, WHO, ladder, ledger, "link")
+    return await choose(case, Choice(option, moment, WHO, "link"), ladder, ledger)
 
 
 async def _kinds(ledger: Ledger) -> list[str]:

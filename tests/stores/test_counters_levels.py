@@ -140,6 +140,17 @@ def test_the_highest_level_of_a_month_is_what_is_measured(
     assert (used(counters, clock)["highest"], settled(counters, clock)["highest"]) == (4, 4)
 
 
+def test_a_level_that_outlasts_its_month_is_no_figure_of_it(
+    counters: Store, clock: ManualClock
+) -> None:
+    """E23: what is stored when a month is over takes nothing from that month's highest."""
+    put(counters, clock, 9)
+    put(counters, clock, 2)
+    clock.advance(30 * DAY)
+    [reading] = [each for each in counters.read("anna", clock.now()) if each.limit == "highest"]
+    assert (reading.settled, reading.starts_at) == (2, 0)
+
+
 def test_a_level_over_its_amount_is_told_once_a_month(counters: Store, clock: ManualClock) -> None:
     """E23: storage over its amount refuses nothing where it is charged, and is told once."""
     told = []

@@ -80,7 +80,7 @@ async def test_a_letter_that_is_never_taken_goes_through_all_attempts(ledger: Le
         [letter] = await due(ledger, at)
         claimed = await claim(ledger, letter, at)
         assert claimed is not None
-        alive = await note_failed(ledger, claimed, f"refused at {at}", for_good=False)
+        alive = await note_failed(ledger, claimed, f"refused at {at}", at, for_good=False)
         attempts.append(at - NOON)
         [letter] = await everything(ledger)
         assert alive == (letter.state == "waiting")
@@ -211,7 +211,7 @@ async def test_a_letter_is_sent_again_when_somebody_asks(ledger: Ledger) -> None
     assert not await resend(ledger, task, NOON)
     claimed = await claim(ledger, mail, NOON)
     assert claimed is not None
-    assert not await note_failed(ledger, claimed, "gone", for_good=True)
+    assert not await note_failed(ledger, claimed, "gone", NOON, for_good=True)
     [dead] = await letters(ledger, "dead")
     assert await resend(ledger, dead, NOON + DAY)
     [mail] = await due(ledger, NOON + DAY)

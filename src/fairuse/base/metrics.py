@@ -45,6 +45,11 @@ NOTICES_OVERDUE = Gauge(
     "Notices that should have been delivered by now and are not.",
     multiprocess_mode="livemax",
 )
+REVIEWS_DUE = Gauge(
+    "fairuse_reviews_due",
+    "Measures whose day has come on which somebody looks at them again.",
+    multiprocess_mode="livemax",
+)
 
 UNDER_WAY = Gauge(
     "fairuse_requests_under_way",

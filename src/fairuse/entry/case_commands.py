@@ -11,6 +11,7 @@ import typer
 from fairuse.entry.calls import at_desk, failing, known, loaded, print_json, run
 from fairuse.entry.case_tables import cases_of, show_case, show_cases
 from fairuse.entry.options import (
+    DAY,
     Account,
     By,
     CaseNumber,
@@ -25,7 +26,8 @@ from fairuse.rules.process import Action, Step
 from fairuse.rules.tariffs import parse_price
 
 if TYPE_CHECKING:
-    from fairuse.rules.ladder import Happening
+    from fairuse.entry.desk import Desk
+    from fairuse.rules.ladder import Case, Happening
 
 Config = Path("config")
 
@@ -93,17 +95,34 @@ def propose(  # noqa: PLR0913, PLR0917  each is an option of its own
     review: Annotated[str | None, typer.Option(help='Look at it again after "30 days".')] = None,
     config: ConfigFolder = Config,
 ) -> None:
-    """Propose a measure in a case; `approve` puts it in force."""
+    """Propose a measure in a case, with no options as the policy has it; `approve` it then."""
     if do not in get_args(Action):
         near = suggestion(do, get_args(Action))
         raise typer.BadParameter(f'"{do}" is nothing that can be proposed{near}')
-    given = {"limit": limit, "amount": amount, "tariff": tariff, "until": until, "review": review}
-    table: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    on = "renegotiation failed" if do == "terminate" else "still over"
+    given: dict[str, Any] = {
+        "routes": route or None,
+        "limit": limit,
+        "amount": amount,
+        "tariff": tariff,
+        "until": until,
+        "review": review,
+    }
+    table = {name: value for name, value in given.items() if value is not None}
+
+    async def work(desk: Desk) -> Case:
+        step = None if table else await desk.step_of_policy(number, do)
+        return await desk.propose(number, step or _step(do, table))
+
     with failing():
-        step = Step.model_validate({"on": on, "do": do, "routes": route or [], **table})
-    case = at_desk(config, by, lambda desk: desk.propose(number, step))
-    typer.echo(f"case {case.id} is {case.state}: {do} waits for approval")
+        case = at_desk(config, by, work)
+    waits = "" if case.state == "renegotiating" else f": {do} waits for approval"
+    typer.echo(f"case {case.id} is {case.state}{waits}")
+
+
+def _step(do: str, table: dict[str, Any]) -> Step:
+    """Read a step that the policy doesn't have. Raises ValueError."""
+    points = {"terminate": "renegotiation failed", "renegotiate": "told"}
+    return Step.model_validate({"on": points.get(do, "still over"), "do": do, **table})
 
 
 @commands.command()
@@ -114,11 +133,27 @@ def extend(
     for_: Annotated[str, typer.Option("--for", help='How much longer from now: "7 days".')],
     config: ConfigFolder = Config,
 ) -> None:
-    """Give a customer more time to choose, or to bring the use back."""
+    """Give a customer more time; or set the day on which a measure is looked at the next time."""
     with failing():
         until = datetime.now(UTC).timestamp() + parse_duration(for_)
     case = at_desk(config, by, lambda desk: desk.extend(number, until, reason))
     typer.echo(f"case {case.id}: until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC")
+
+
+@commands.command()
+def note(
+    number: CaseNumber,
+    text: Annotated[str, typer.Argument(help="What was said.")],
+    by: By,
+    due: Annotated[
+        datetime | None, typer.Option(formats=DAY, help="A day on which somebody looks again.")
+    ] = None,
+    config: ConfigFolder = Config,
+) -> None:
+    """Note in a case's record what was said; `cases` shows it, the customer doesn't see it."""
+    day = None if due is None else due.date()
+    at_desk(config, by, lambda desk: desk.note(number, text, day))
+    typer.echo(f"case {number}: noted")
 
 
 @commands.command("open")

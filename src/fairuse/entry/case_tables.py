@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fairuse.base.clock import SystemClock
 from fairuse.base.errors import NotPossible
 from fairuse.base.texts import iso_time
 from fairuse.rules.emergency import OVERLOAD
@@ -17,7 +18,9 @@ from fairuse.stores.casebook import all_cases, case_numbered, measures_of
 from fairuse.stores.charges import charges_of
 from fairuse.stores.history import breaches_since
 from fairuse.stores.ledger import Ledger
+from fairuse.stores.notes import notes_among
 from fairuse.stores.record import entries_of
+from fairuse.stores.reviews import due_reviews
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from fairuse.rules.measures import Measure
     from fairuse.rules.record import Entry
     from fairuse.stores.configuration import Configuration
+    from fairuse.stores.notes import Note
 
 Json = dict[str, Any]
 
@@ -43,11 +47,12 @@ WAITS_FOR: dict[State, str] = {
     "left": "less use",
     "measured": "the measure's end",
     "renegotiating": "close --outcome agreed or failed",
-    "failed": "the next step",
+    "failed": "the next step, or propose terminate",
     "closed": "",
 }
 """Who or what moves a case on."""
 NAMES = frozenset({"case", "delivery", "account", "rule", "state"})
+REVIEW_DUE = "a look at its measure: extend or close"
 
 
 async def cases_of(
@@ -62,7 +67,9 @@ async def cases_of(
     try:
         if number is not None:
             return await _whole(ledger, number)
-        return [_case(each) for each in await all_cases(ledger, account, closed=closed)]
+        due = await _due(ledger)
+        cases = await all_cases(ledger, account, closed=closed)
+        return [_case(each, due=each.id in due) for each in cases]
     finally:
         await ledger.close()
 
@@ -71,13 +78,36 @@ async def _whole(ledger: Ledger, number: int) -> Json:
     case = await case_numbered(ledger, number)
     if case is None:
         raise NotPossible(f"there is no case {number}")
+    record = await entries_of(ledger, number)
     return {
-        **_case(case),
+        **_case(case, due=number in await _due(ledger)),
+        "notes": _notes(notes_among(record)),
         "measures": [_measure(each) for each in await measures_of(ledger, number)],
         "charges": [_charge(each) for each in await charges_of(ledger, case=number)],
         "episodes": await _episodes(ledger, case),
-        "record": [_entry(each) for each in await entries_of(ledger, number)],
+        "record": [_entry(each) for each in record],
     }
+
+
+async def _due(ledger: Ledger) -> set[int]:
+    """Give the cases with a measure whose day has come."""
+    moment = SystemClock().now().wall
+    return {measure.case for measure in await due_reviews(ledger, moment)}
+
+
+def _notes(notes: Sequence[Note]) -> list[Json]:
+    """Give what was noted; what is due stands in the last one: each takes the last one's place."""
+    today = datetime.now(UTC).date().isoformat()
+    return [
+        {
+            "at": _time(note.at),
+            "by": note.by,
+            "text": note.text,
+            "due": note.due or None,
+            "is_due": note is notes[-1] and bool(note.due) and note.due <= today,
+        }
+        for note in notes
+    ]
 
 
 async def _episodes(ledger: Ledger, case: Case) -> list[Json]:
@@ -92,14 +122,14 @@ async def _episodes(ledger: Ledger, case: Case) -> list[Json]:
     ]
 
 
-def _case(case: Case) -> Json:
+def _case(case: Case, *, due: bool) -> Json:
     return {
         "case": case.id,
         "account": case.account,
         "rule": case.rule,
         "scope": dict(case.scope),
         "state": case.state,
-        "waits_for": WAITS_FOR[case.state],
+        "waits_for": REVIEW_DUE if due else WAITS_FOR[case.state],
         "reading": case.reading,
         "latest": case.latest,
         "amount": case.amount,
@@ -163,7 +193,7 @@ def show_case(case: Mapping[str, Any]) -> None:
     for name, value in case.items():
         if value and not isinstance(value, list):
             console.print(f"{name:12}{escape(_text(value))}")
-    for title in ("episodes", "measures", "charges", "record"):
+    for title in ("episodes", "notes", "measures", "charges", "record"):
         if case[title]:
             console.print(f"\n[bold]{title.capitalize()}[/bold]")
             for each in case[title]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fairuse.base.errors import LedgerError, PromiseBroken, RecordSpoiled, StoreError
 from fairuse.base.log import logger
 from fairuse.rules.ladder import next_move
+from fairuse.rules.peaks import counted
 from fairuse.stages.assess import assess, reading_of
 from fairuse.stores.casebook import note_latest, open_cases
 
@@ -103,7 +104,9 @@ class Casework:
         limit = terms.limit(case.rule)
         reading = reading_of(case, limit, readings) if limit is not None else None
         same = reading is not None and reading.starts_at == case.starts_at
-        if reading is None or not same or reading.settled == case.latest:
+        if limit is None or reading is None or not same or reading.settled == case.latest:
             return case
-        await note_latest(self._ledger, case, reading.settled)
-        return case._replace(latest=reading.settled)
+        noted = counted(case, limit, reading.settled, self._clock.now().wall)
+        if noted != case:
+            await note_latest(self._ledger, noted)
+        return noted

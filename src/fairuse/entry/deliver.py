@@ -191,7 +191,11 @@ class Delivery:
         task.result()
 
     async def _failed(self, letter: Letter, error: DeliveryFailed) -> None:
-        alive = await note_failed(self._ledger, letter, str(error), for_good=error.for_good)
+        operators = self._configuration.current.settings.notices.operators
+        moment, why = self._clock.now().wall, str(error)
+        alive = await note_failed(
+            self._ledger, letter, why, moment, operators, for_good=error.for_good
+        )
         deliveries("failed" if alive else "dead").inc()
         tell = log.warning if alive else log.error
         what = "notice.not_delivered" if alive else "notice.given_up"

@@ -18,17 +18,18 @@ from fairuse.rules.granting import checked
 from fairuse.rules.grants import Grant
 from fairuse.rules.ladder import WrongStep
 from fairuse.rules.nearest import suggestion
-from fairuse.rules.problems import amount_problems
-from fairuse.rules.process_problems import step_problems
-from fairuse.rules.terms import price_list
-from fairuse.stages.bill import reading_so_far
-from fairuse.stages.notify import charge_notice, notify_by_hand
+from fairuse.rules.proposing import proposal_problems
+from fairuse.stages.bill import reading_now, reading_so_far
+from fairuse.stages.notify import notify_by_hand
+from fairuse.stages.tell import charge_notice, review_notice
 from fairuse.stores.averages import Averages
 from fairuse.stores.casebook import add_notice, case_numbered, extend_case
 from fairuse.stores.charges import add_charge, waive
 from fairuse.stores.forces import Forces
 from fairuse.stores.grants import Forgiven, add, forgive
 from fairuse.stores.ledger import Ledger
+from fairuse.stores.notes import Note, add_note
+from fairuse.stores.reviews import set_review
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from fairuse.stores.letters import Letter
 
 NOON = time(12)
+MOST_NOTED = 2_000
+"""Characters of a note."""
 MOST_TRIES = 3
 """The gateway may move a case at the same moment."""
 
@@ -87,17 +90,32 @@ class Desk:
         raise NotPossible(f"case {number} is moved by somebody else; try again")
 
     async def propose(self, number: int, step: Step) -> Case:
-        """Propose a measure, whatever the ladder says; it is still to be approved."""
+        """Propose a measure, whatever the ladder says; it is still to be approved.
+
+        It takes the place of what is proposed already. A talk begins at once.
+        """
         case = await self.case(number)
-        _check(step, case, self._terms(case.account))
+        problems = proposal_problems(step, case, self._terms(case.account))
+        if problems:
+            raise NotPossible("; ".join(problems))
         moved = await self._taken(self._decisions.propose(case, step, self._by))
         if moved is None:
             raise NotPossible(f"case {number} is moved by somebody else; try again")
         return moved
 
-    async def extend(self, number: int, until: float, reason: str) -> Case:
-        """Give a customer more time to choose, or to bring the use back."""
+    async def step_of_policy(self, number: int, action: str) -> Step | None:
+        """Give the policy's own step of a kind for a case, if it has one."""
         case = await self.case(number)
+        return self._terms(case.account).rules.ladder.proposable(case.rule, action)
+
+    async def extend(self, number: int, until: float, reason: str) -> Case:
+        """Give a customer more time to choose, or to bring the use back.
+
+        Where a measure is in force, the moment is the next one at which somebody looks at it.
+        """
+        case = await self.case(number)
+        if case.state == "measured":
+            return await self._review_again(case, until, reason)
         if case.answer_by is None or case.state == "closed":
             raise NotPossible(f"case {number} is {case.state}: no time runs that could be extended")
         extended = await extend_case(
@@ -106,6 +124,27 @@ class Desk:
         if extended is None:
             raise NotPossible(f"case {number} is moved by somebody else; try again")
         return extended
+
+    async def _review_again(self, case: Case, until: float, reason: str) -> Case:
+        measure = await self._decisions.measure(case)
+        if measure is None or measure.review_at is None:
+            raise NotPossible(f"the measure of case {case.id} ends by itself; nobody looks at it")
+        terms, moment = self._terms(case.account), self._clock.now().wall
+        if until <= moment:
+            raise NotPossible("the next day to look at it is still to come")
+        kept, head = measure._replace(review_at=until), self._configuration.letterhead
+        notice = review_notice(case, kept, terms, head, moment)
+        if not await set_review(self.ledger, case, kept, notice, terms.contact, self._by, reason):
+            raise NotPossible(f"the measure of case {case.id} is in force no longer")
+        return case
+
+    async def note(self, number: int, text: str, due: date | None) -> None:
+        """Note what was said about a case, and the day on which somebody looks again (C09)."""
+        case, text = await self.case(number), text.strip()
+        if not text or len(text) > MOST_NOTED:
+            raise NotPossible(f"a note has between 1 and {MOST_NOTED:,} characters")
+        day = "" if due is None else due.isoformat()
+        await add_note(self.ledger, case, Note(self._clock.now().wall, self._by, text, day))
 
     async def open(self, account: str, rule: str, reason: str) -> bool:
         """Open a case by hand (A14, B20); False where there is one already."""
@@ -177,6 +216,8 @@ class Desk:
         """Give the count that a letter is about, by what the ledger has of it now."""
         case = letter.case
         terms = self._terms(letter.notice.account)
+        if case is not None and letter.notice.kind == "measure":
+            return await reading_now(case, terms, self.ledger, self._clock.now().wall)
         return None if case is None else await reading_so_far(case, terms, self.ledger)
 
     async def case(self, number: int) -> Case:
@@ -205,22 +246,6 @@ class Desk:
             near = suggestion(name, terms.rules.limits)
             raise NotPossible(f'{account} has no limit "{name}"{near}')
         return limit
-
-
-def _check(step: Step, case: Case, terms: Terms) -> None:
-    """Look whether a step can be proposed in a case; the policy's own are looked at by `check`."""
-    problems = [problem for _, problem in step_problems(step, terms.rules)]
-    if step.amount is not None and step.limit in terms.rules.limits:
-        found = amount_problems("amount", step.amount, step.limit, terms.rules)
-        problems += [problem for _, problem in found]
-    if step.do == "renegotiate":
-        problems.append("what is renegotiated is no measure; talk, and say how it went")
-    if step.tariff is not None and not price_list(step.tariff, terms.agreement):
-        problems.append(f'there is no tariff "{step.tariff}"')
-    if step.until == "under the limit" and terms.limit(case.rule) is None:
-        problems.append(f'"{case.rule}" is no limit that the use could be under (P6)')
-    if problems:
-        raise NotPossible("; ".join(problems))
 
 
 @asynccontextmanager

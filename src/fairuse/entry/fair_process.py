@@ -8,11 +8,17 @@ from fairuse.entry.announcements import Announcements
 from fairuse.entry.casework import Casework
 from fairuse.entry.decisions import Decisions
 from fairuse.entry.deliver import Delivery
+from fairuse.entry.reviews import Reviews
+from fairuse.entry.switched import SwitchedTariffs
 from fairuse.entry.warnings import Warnings
 from fairuse.rules.approaching import subject_of
+from fairuse.rules.memo import call_is_due
+from fairuse.stages.bill import reading_now
 from fairuse.stores.charges import finalise
 from fairuse.stores.forces import Forces
 from fairuse.stores.grants import carry_over
+from fairuse.stores.memos import tell_operators
+from fairuse.stores.outbox import letters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +44,8 @@ class FairProcess:
         self.casework = Casework(
             clock, configuration, counters, ledger, Decisions(clock, configuration, ledger)
         )
+        self.reviews = Reviews(clock, ledger)
+        self._switched = SwitchedTariffs(clock, configuration, ledger)
         self.announcements = Announcements(clock, configuration, ledger)
         self.warnings = Warnings(clock, configuration, counters, ledger)
         self.delivery = Delivery(clock, configuration, ledger, self.reading_of, self._choices)
@@ -55,17 +63,32 @@ class FairProcess:
         moment = self._clock.now().wall
         await self.announcements.run()
         await self.warnings.look_at_everybody()
+        await self._switched.run()  # a window that was charged so is charged in no case (P8)
         await self.casework.run()
+        await self.reviews.run()
         await finalise(self._ledger, moment)
         await carry_over(self._ledger, self._configuration.current.accounts, moment)
+        await self._tell_of_calls(moment)
         self.delivery.written.set()
 
     async def reading_of(self, letter: Letter) -> int | None:
         """Give the count that a letter is about, now; None where it is about none (P5)."""
+        terms = self._configuration.current.accounts.get(letter.notice.account)
+        if letter.case is not None and letter.notice.kind == "measure" and terms is not None:
+            return await reading_now(letter.case, terms, self._ledger, self._clock.now().wall)
         if letter.case is not None:
             return await self.casework.reading(letter.case)
         subject = subject_of(letter.notice.once)
         return None if subject is None else await self.warnings.reading(subject)
+
+    async def _tell_of_calls(self, moment: float) -> None:
+        """Tell operators of the calls that are to be made, each once (E30)."""
+        operators = self._configuration.current.settings.notices.operators
+        for letter in await letters(self._ledger, "to do") if operators else ():
+            notice = letter.notice
+            memo = call_is_due(letter.id, notice.account, notice.subject, letter.channel)
+            async with self._ledger.transaction() as connection:
+                await tell_operators(connection, memo, operators, moment)
 
     def _choices(self, case: Case) -> Mapping[str, str]:
         """Give the links by which a customer can choose in a case."""

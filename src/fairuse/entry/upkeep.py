@@ -98,6 +98,7 @@ class Upkeep:
         for block in await self._ledger.blocks_since(at.wall):
             self._blocks.hear(block)
         self._pipeline.journal.restore(await self._ledger.items(aged=True))
+        await self._process.reviews.count()
         configuration = self._pipeline.configuration
         await self._averages.take_up(configuration.current, at.wall)
         if self._averages.history is not self._learned:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from fairuse.rules.tally import ScopeKey
 
 Kind = Literal["usage", "cost"]
-Basis = Literal["notice", "limit"]
-"""From where on units are charged: those after the notice, or all above the limit."""
+Basis = Literal["notice", "limit", "switch"]
+"""From where on units are charged: those after the notice, or all above the limit; or every unit
+since the tariff was switched, whatever the limit."""
 
 UNNUMBERED = 0
 """The id of a charge before the ledger gives it one."""

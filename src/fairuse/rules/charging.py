@@ -51,6 +51,8 @@ def usage_charge(
     earlier ones are free, whenever they were told. Without it, the tariff is that of the day of the
     notice, and the amount the highest of the window. `tariff` names another price list than the
     limit's own.
+
+    With the basis "switch" the case has the notice of the switch, and no amount is included.
     """
     if hourly is not None:
         case = _told_by_hour(case, basis, reading_end, hourly)
@@ -61,10 +63,12 @@ def usage_charge(
         used = [Used(_day_of(case, basis), reading_end)]
     else:
         used = as_read(hourly, reading_end, case.starts_at)
-    amount = _amount_of(case, limit, by_hour=hourly is not None)
+    switched = basis == "switch"
+    amount = _nothing if switched else _amount_of(case, limit, by_hour=hourly is not None)
     above = list(units_above(used, amount, free_until))
     tariffs = price_list(tariff, terms.agreement) if tariff else limit.tariffs
-    rated = _rated(above, amount, tariffs, limit, free_until)
+    before = 0 if switched or not above else max(0, free_until - amount(above[0].at))
+    rated = _rated(above, tariffs, limit, before)
     if rated is None or not rated.amount:
         return None
     first, allowed = above[0], amount(above[0].at)
@@ -73,31 +77,6 @@ def usage_charge(
     figures = Figures(allowed, notice, from_reading, above[-1].reading)
     return _charge(case, "usage", basis, rated, limit.zone)._replace(
         figures=figures, units=rated.units, decimals=limit.unit.decimals
-    )
-
-
-def charge_so_far(
-    case: Case,
-    limit: LimitTerms,
-    terms: Terms,
-    reading: int,
-    moment: float,
-    hourly: Hourly | None = None,
-) -> Charge | None:
-    """Give what a case would be charged if its window ended now; None for nothing.
-
-    For the customer to see: by the first of the policy's steps that charges.
-    """
-    steps = (step for step in terms.rules.ladder.steps if step.do == "charge")
-    step = next((step for step in steps if step.covers(case.rule)), None)
-    return usage_charge(
-        case._replace(ends_at=min(case.ends_at, moment)),
-        limit,
-        terms,
-        reading,
-        hourly,
-        basis=step.from_ if step else "notice",
-        tariff=step.tariff if step else None,
     )
 
 
@@ -145,10 +124,13 @@ def _day_of(case: Case, basis: Basis) -> float:
 def _amount_of(case: Case, limit: LimitTerms, *, by_hour: bool) -> Callable[[float], int]:
     """Give the amount in force at a moment: never less than the notice said (P7).
 
-    What was bought within an hour holds for all of it, as it isn't known what was used before.
+    What was bought within an hour holds for all of it, as it isn't known what was used before. Of
+    a level the case has the amount at its peak.
     """
 
     def amount(at: float) -> int:
+        if limit.kind != "flow":
+            return case.amount
         until = min(at + HOUR, case.ends_at) if by_hour else case.ends_at
         known = (limit.amount(at), limit.amount(math.nextafter(until, 0)))
         return max([case.amount, *(found.value for found in known if found is not None)])
@@ -156,17 +138,17 @@ def _amount_of(case: Case, limit: LimitTerms, *, by_hour: bool) -> Callable[[flo
     return amount
 
 
+def _nothing(_at: float) -> int:
+    """Give the amount that is included where every unit has its price."""
+    return 0
+
+
 def _rated(
-    above: Sequence[Above],
-    amount: Callable[[float], int],
-    tariffs: Sequence[Tariff],
-    limit: LimitTerms,
-    free_until: int,
+    above: Sequence[Above], tariffs: Sequence[Tariff], limit: LimitTerms, before: int
 ) -> Rated | None:
     if not above:
         return None
     days = [(datetime.fromtimestamp(each.at, limit.zone).date(), each.units) for each in above]
-    before = max(0, free_until - amount(above[0].at))
     return rate(tariffs, days, 10**limit.unit.decimals, before)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fairuse.rules.process import Ladder
 
 CHOICE_PATH = "/fairuse/choice"
+POLICY_PATH = "/fairuse/policy"
 DECLINE = "decline"
 
 Via = Literal["link", "key", "operator"]
@@ -57,6 +58,13 @@ class Chosen(NamedTuple):
     option: str
 
 
+class PolicyLinked(NamedTuple):
+    """Which policy a link shows to whom: the name of its version, as in booking@2026-11."""
+
+    account: str
+    version: str
+
+
 class Choice(NamedTuple):
     """A choice that was made: when (seconds since 1970), by whom, and how it came to us."""
 
@@ -79,21 +87,37 @@ class Portal:
 
     def token(self, case: Case, option: str) -> str:
         """Give the last part of that link."""
-        return str(self._signer.dumps([case.id, case.account, option]))
+        return str(self._signer("choice").dumps([case.id, case.account, option]))
 
     def chosen(self, token: str) -> Chosen | None:
         """Read a link's token; None for one that is not ours."""
         try:
-            case, account, option = self._signer.loads(token)
+            case, account, option = self._signer("choice").loads(token)
         except (BadSignature, ValueError, TypeError):
             return None
         return Chosen(case, account, option) if option in CHOSEN else None
 
-    @property
-    def _signer(self) -> URLSafeSerializer:
+    def policy_link(self, account: str, version: str) -> str:
+        """Give the link by which a customer reads a version of their policy (B03)."""
+        return f"{self.url.rstrip('/')}{POLICY_PATH}/{self.policy_token(account, version)}"
+
+    def policy_token(self, account: str, version: str) -> str:
+        """Give the last part of that link."""
+        return str(self._signer("policy").dumps([account, version]))
+
+    def policy_linked(self, token: str) -> PolicyLinked | None:
+        """Read such a link's token; None for one that is not ours."""
+        try:
+            account, version = self._signer("policy").loads(token)
+        except (BadSignature, ValueError, TypeError):
+            return None
+        return PolicyLinked(account, version)
+
+    def _signer(self, what: str) -> URLSafeSerializer:
+        """Give what signs one kind of link: none passes for another."""
         return URLSafeSerializer(
             self.secret,
-            salt="fairuse choice",
+            salt=f"fairuse {what}",
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )
 

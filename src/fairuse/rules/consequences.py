@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 
 class Consequence(NamedTuple):
-    """What follows under some rules: what is offered to the customer, and the steps after it."""
+    """What follows under some rules: what is offered to the customer, and the steps after it.
+
+    `steps` are the first of each point, `instead` those an operator may propose in their place.
+    """
 
     rules: list[str]
     offered: list[str]
     steps: list[Step]
+    instead: list[Step]
 
     @property
     def waits(self) -> bool:
@@ -41,7 +45,14 @@ def consequences(policy: Policy) -> list[Consequence]:
         rules.append(OVERLOAD)
     found: list[Consequence] = []
     for rule in rules:
-        new = Consequence([rule], options(rule, policy.ladder), _steps(rule, policy))
+        steps = _steps(rule, policy)
+        taken = {step.on: step for step in steps}
+        instead = [
+            step
+            for step in policy.ladder.steps
+            if step.covers(rule) and taken.get(step.on, step) is not step
+        ]
+        new = Consequence([rule], options(rule, policy.ladder), steps, instead)
         same = next((each for each in found if each[1:] == new[1:]), None)
         if same is None:
             found.append(new)
@@ -53,6 +64,11 @@ def consequences(policy: Policy) -> list[Consequence]:
 def charges_from_the_limit(policy: Policy) -> bool:
     """Say whether a policy charges what came before its notice, too (P5)."""
     return any(step.looks_back for step in policy.ladder.steps)
+
+
+def may_switch_tariff(policy: Policy) -> bool:
+    """Say whether a policy may end the included amount, so that every unit is charged (P5, B18)."""
+    return any(step.do == "switch tariff" for step in policy.ladder.steps)
 
 
 def _steps(rule: str, policy: Policy) -> list[Step]:

@@ -17,6 +17,7 @@ IDENTITIES: dict[Kind, tuple[tuple[str, ...], ...]] = {
     "notice.written": (("notice",), ("once",)),
     "notice.delivered": (("notice", "channel"),),
     "measure.begun": (("measure",),),
+    "measure.due": (("measure", "review"),),
     "charge.made": (
         ("charge",),
         ("case", "kind", "from"),

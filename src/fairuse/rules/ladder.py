@@ -89,12 +89,13 @@ LADDER: dict[State, dict[Happening, State]] = {
     "persisting": _OVER,
     "proposed": {
         **_END,
+        "proposed": "proposed",
         "approved": "measured",
         "rejected": "left",
         "charged": "closed",
         "terminated": "closed",
     },
-    "left": {**_CHOICE, **_END, "proposed": "proposed"},
+    "left": {**_CHOICE, **_END, "proposed": "proposed", "renegotiating": "renegotiating"},
     "measured": {"ended": "closed", "withdrawn": "closed"},
     "renegotiating": {"agreed": "closed", "failed": "failed", "withdrawn": "closed"},
     "failed": {"proposed": "proposed", "agreed": "closed", "withdrawn": "closed"},
@@ -111,8 +112,10 @@ class Case(NamedTuple):
     """A case of one account under one rule, for one window and scope. Times are wall time.
 
     `reading` and `amount` are those of its opening, `latest` is the last count of its window that
-    was seen, and `notified_reading` the one when the notice was delivered (A09). `answer_by` ends
-    the time for a choice, or the grace. `version` counts what has happened to it.
+    was seen, and `notified_reading` the one when the notice was delivered (A09). Of a level,
+    `latest` and `amount` are those of the peak that was furthest above the amount of its time
+    (E12). `answer_by` ends the time for a choice, or the grace. `version` counts what has happened
+    to it.
     """
 
     id: int
@@ -156,8 +159,8 @@ class Facts(NamedTuple):
 
     @property
     def looks_back(self) -> bool:
-        """Say whether what is proposed is about what was used already."""
-        return self.measure is not None and self.measure.kind == "charge"
+        """Say whether what is proposed is about what was used, or said, already."""
+        return self.measure is not None and self.measure.kind in {"charge", "terminate"}
 
 
 class Move(NamedTuple):

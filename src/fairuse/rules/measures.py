@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from fairuse.rules.process import PRICED
+
 if TYPE_CHECKING:
     from fairuse.rules.ladder import Case, Facts
     from fairuse.rules.process import Action, Step
@@ -16,9 +18,10 @@ class Measure(NamedTuple):
     """A measure of a case. Times are wall time, lengths seconds.
 
     `routes` are the patterns it switches off, `scope` the part of the account it is for.
-    `limit` and `amount` say which amount holds meanwhile (reduce, throttle), or by which tariff and
-    from where on is charged (charge). It ends at `ends_at`, after it has lasted so long, or with
-    `until_under` as soon as the use is under the limit; or it is looked at again at `review_at`.
+    `limit` and `amount` say which amount holds meanwhile (reduce, throttle), or by which tariff
+    (charge, switch tariff) and from where on is charged (charge). It ends at `ends_at`, after it
+    has lasted so long, or with `until_under` as soon as the use is under the limit; or it is looked
+    at again at `review_at`.
     """
 
     id: int
@@ -50,6 +53,16 @@ class Measure(NamedTuple):
             by=by,
         )
 
+    def ended(self, moment: float) -> Measure:
+        """Give it ended: by now, or at its own end where that was before (P6)."""
+        ends_at = moment if self.ends_at is None else min(moment, self.ends_at)
+        return self._replace(state="ended", ends_at=ends_at)
+
+    def review_due(self, moment: float) -> bool:
+        """Say whether the day has come on which somebody looks at it again (P6)."""
+        due = self.review_at is not None and self.review_at <= moment
+        return due and self.state == "in force"
+
     def over(self, moment: float, facts: Facts) -> bool:
         """Say whether it has come to its end (P6, A08, A32)."""
         if self.ends_at is not None and moment >= self.ends_at:
@@ -66,7 +79,6 @@ class Measure(NamedTuple):
 
 def proposed(case: Case, step: Step, reason: str, moment: float) -> Measure:
     """Give the measure that a step of the policy asks for, not in force yet."""
-    charge = step.do == "charge"
     return Measure(
         id=0,
         case=case.id,
@@ -74,8 +86,8 @@ def proposed(case: Case, step: Step, reason: str, moment: float) -> Measure:
         kind=step.do,
         scope=case.scope,
         routes=tuple(step.routes),
-        limit=(step.tariff if charge else step.limit) or "",
-        amount=step.from_ if charge else str(step.amount or ""),
+        limit=(step.tariff if step.do in PRICED else step.limit) or "",
+        amount=step.from_ if step.do == "charge" else str(step.amount or ""),
         reason=reason,
         state="proposed",
         ends_at=max(case.ends_at, moment) if step.until == "window end" else None,

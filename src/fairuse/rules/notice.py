@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.texts import local_time, money, number, translate, window_text
 from fairuse.rules.prices import price_text
+from fairuse.rules.refusal import USAGE_PATH
 from fairuse.rules.tariffs import tariff_on
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from fairuse.rules.charges import Charge
     from fairuse.rules.choices import Portal
-    from fairuse.rules.measures import Measure
     from fairuse.rules.rating import Line
     from fairuse.rules.terms import LimitTerms, Terms
 
@@ -31,6 +31,15 @@ class Letterhead(NamedTuple):
 
     contact: str
     portal: Portal | None = None
+
+    @property
+    def usage(self) -> str:
+        """Give where the account's usage can be read."""
+        return USAGE_PATH if self.portal is None else self.portal.url.rstrip("/") + USAGE_PATH
+
+    def policy_link(self, account: str, version: str) -> str:
+        """Give the link to a version of the policy; "" without a portal (B03)."""
+        return "" if self.portal is None else self.portal.policy_link(account, version)
 
 
 def _(text: str) -> str:
@@ -54,6 +63,20 @@ CHOICE = Notice(
     _("Your use is above the agreed amount, and you can choose: {rule}"),
     _(
         "Account {account}{where} used {used} of {amount} ({unit}) in this {window}.\n"
+        "\n"
+        "Nothing is switched off and nothing is charged because of this notice; your requests"
+        " are served as before. Please choose within {grace}:\n"
+        "\n"
+        "{choices}\n"
+        "\n"
+        "The count starts again on {resets}. You can follow it at {usage}. Questions: {contact}."
+    ),
+)
+MORE_THAN_AGREED = Notice(
+    CHOICE.subject,
+    _(
+        "In this {window} account {account}{where} was used with {used_units}. Agreed:"
+        " {amount_units}.\n"
         "\n"
         "Nothing is switched off and nothing is charged because of this notice; your requests"
         " are served as before. Please choose within {grace}:\n"
@@ -129,14 +152,6 @@ THROTTLED = Notice(
         " {contact}."
     ),
 )
-MEASURE = Notice(
-    _("A measure is in force: {rule}"),
-    _(
-        "Account {account}{where} is still above the agreed amount. From {starts} on {what}.\n"
-        "\n"
-        "Everything else works as before. This ends {ends}. Questions: {contact}."
-    ),
-)
 CHARGEABLE_FROM_LIMIT = Notice(
     _("Your use is above what is included: {rule}"),
     _(
@@ -169,17 +184,17 @@ CHARGED = Notice(
         "The charge is final on {final}. Questions, or something wrong: {contact}."
     ),
 )
-MEASURES: dict[str, str] = {
-    "degrade": _("these functions are switched off: {routes}"),
-    "suspend": _("these functions are suspended: {routes}"),
-    "reduce": _("the amount of {limit} is {amount}"),
-    "throttle": _("the amount of {limit} is {amount}"),
-    "deny new users": _("no new users are let in"),
-    "switch tariff": _("use is charged by the unit"),
-    "terminate": _("the contract ends"),
-    "custom": _("a measure is taken: {reason}"),
-}
-"""What a measure does, in words."""
+CHARGED_BY_UNIT = Notice(
+    _("A charge for use that is charged by the unit: {rule}"),
+    _(
+        "Account {account}{where} is charged {total} for {units} that came after your use was"
+        " charged by the unit. You were told of that and of the price on {told}:\n"
+        "\n"
+        "{lines}\n"
+        "\n"
+        "The charge is final on {final}. Questions, or something wrong: {contact}."
+    ),
+)
 BLOCKED = Notice(
     _("An address is blocked for a while: {rule}"),
     _(
@@ -193,11 +208,13 @@ BLOCKED = Notice(
 
 
 def write(template: Notice, terms: Terms, words: Mapping[str, str]) -> Notice:
-    """Fill in a template in the tenant's language."""
-    return Notice(
-        translate(terms.language, template.subject).format_map(words),
-        translate(terms.language, template.body).format_map(words),
-    )
+    """Fill in a template in the tenant's language, and add where the policy can be read."""
+    subject = translate(terms.language, template.subject).format_map(words)
+    body = translate(terms.language, template.body).format_map(words)
+    if words.get("policy_link"):
+        line = translate(terms.language, _("The policy in full: {policy_link}"))
+        body = f"{body}\n\n{line.format_map(words)}"
+    return Notice(subject, body)
 
 
 def where(scope: Mapping[str, str], language: str) -> str:
@@ -220,6 +237,8 @@ def words_of_count(terms: Terms, used: int, amount: int, limit: LimitTerms) -> d
     return {
         "used": unit.number(used, language),
         "amount": unit.number(amount, language),
+        "used_units": f"{unit.number(used, language)} {unit.names(used, language)}",
+        "amount_units": f"{unit.number(amount, language)} {unit.names(amount, language)}",
         "unit": unit.name(language),
         "window": window_text(limit.window_text, language),
     }
@@ -231,17 +250,6 @@ def price_of(limit: LimitTerms, moment: float, terms: Terms) -> str:
     return price_text(tariff_on(limit.tariffs, day), limit.unit, terms.language)
 
 
-def what_is_done(measure: Measure, language: str) -> str:
-    """Say what a measure does."""
-    words = {
-        "routes": ", ".join(measure.routes),
-        "limit": measure.limit,
-        "amount": measure.amount,
-        "reason": measure.reason,
-    }
-    return translate(language, MEASURES[measure.kind]).format_map(words)
-
-
 def line_text(line: Line, charge: Charge, language: str) -> str:
     """Write one line of a charge's arithmetic."""
     price = money(line.price, charge.currency, language)
@@ -249,17 +257,6 @@ def line_text(line: Line, charge: Charge, language: str) -> str:
     if line.per is None:
         return price
     return f"{units} x {price}" if line.per == 1 else f"{units} x {price} / {line.per}"
-
-
-def when_it_ends(measure: Measure, terms: Terms) -> str:
-    """Say when a measure ends, or is looked at again (P6)."""
-    language = terms.language
-    if measure.ends_at is not None:
-        return translate(language, _("on {day}")).format(day=moment(measure.ends_at, terms))
-    if measure.until_under or measure.review_at is None:
-        return translate(language, _("as soon as your use is back under the agreed amount"))
-    day = moment(measure.review_at, terms)
-    return translate(language, _("when we end it; we look at it again on {day}")).format(day=day)
 
 
 def moment(seconds: float, terms: Terms) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fairuse.base.texts import money, number, translate
+from fairuse.base.texts import day_text, money, number, translate
+from fairuse.rules.tariffs import tariff_on
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
     from fairuse.rules.tariffs import Price, Tariff, Tier
     from fairuse.rules.units import Unit
 
@@ -31,6 +35,19 @@ def price_text(tariff: Tariff | None, unit: Unit, language: str) -> str:
             amount=number(tier.up_to or 0, language),
             further=text,
         )
+    return text
+
+
+def prices_text(tariffs: Sequence[Tariff], day: date, unit: Unit, language: str) -> str:
+    """Write what units cost from a day on: the price of that day, and those that follow."""
+    text = price_text(tariff_on(tariffs, day), unit, language)
+    for later in sorted(tariffs, key=lambda tariff: tariff.from_):
+        if later.from_ > day:
+            text = translate(language, _("{price}, from {day} on {further}")).format(
+                price=text,
+                day=day_text(later.from_, language),
+                further=price_text(later, unit, language),
+            )
     return text
 
 

@@ -44,6 +44,8 @@ Until = Literal["under the limit", "window end"]
 _SHARE = re.compile(r"([1-9][0-9]?)%")
 NO_MEASURE: frozenset[Action] = frozenset({"charge", "renegotiate", "terminate"})
 """What is done once, and is no measure that is in force for a time."""
+PRICED: frozenset[Action] = frozenset({"charge", "switch tariff"})
+"""What asks a price, so that it has a tariff."""
 ALLOWED: dict[Trigger, tuple[Action, ...]] = {
     "told": ("charge", "renegotiate"),
     "accepted": ("charge",),
@@ -122,8 +124,8 @@ class Step(Model):
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Self:
-        if self.tariff is not None and self.do != "charge":
-            raise ValueError('a tariff belongs to "charge"')
+        if self.tariff is not None and self.do not in PRICED:
+            raise ValueError('a tariff belongs to "charge" and "switch tariff"')
         if self.do in {"degrade", "suspend"} and not self.routes:
             raise ValueError(f'"{self.do}" needs the routes that it switches off')
         if self.do in {"reduce", "throttle"} and (self.limit is None or self.amount is None):
@@ -153,6 +155,11 @@ class Ladder(Model):
             ),
             None,
         )
+
+    def proposable(self, rule: str, action: str) -> Step | None:
+        """Give the first step of a kind for a rule, which an operator may propose at any point."""
+        found = (step for step in self.steps if step.do == action and step.covers(rule))
+        return next(found, None)
 
     def offers(self, rule: str) -> list[Option]:
         """Give what a customer can choose between under a rule."""

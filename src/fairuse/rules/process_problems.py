@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from fairuse.rules.emergency import CLOSING, OVERLOAD
 from fairuse.rules.ladder import REPEATED
 from fairuse.rules.nearest import suggestion
+from fairuse.rules.process import PRICED
 from fairuse.rules.windows import Calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fairuse.rules.policy import Policy
+    from fairuse.rules.policy import Limit, Policy
     from fairuse.rules.process import Step
 
 
@@ -32,8 +33,10 @@ def ladder_problems(policy: Policy) -> Iterator[tuple[str, str]]:
 def step_problems(step: Step, policy: Policy) -> Iterator[tuple[str, str]]:
     """Give what is wrong between one step and the policy: the key in its table, and why."""
     yield from _rule_problems("limits", step, policy)
-    if step.do == "charge" and step.tariff is None:
+    if step.do in PRICED and step.tariff is None:
         yield from _tariff_problems("tariff", step, policy)
+    if step.do == "switch tariff":
+        yield from _switch_problems("limits", step, policy)
     if step.limit is not None:
         yield from _limit_problems("limit", step, policy)
     yield from _end_problems("until", step, policy)
@@ -63,10 +66,29 @@ def _rule_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str, 
 
 
 def _tariff_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str, str]]:
-    for name, limit in policy.limits.items():
-        opens_cases = not limit.hard and limit.over != "signal"
-        if opens_cases and step.covers(name) and limit.tariff is None:
+    for name, limit in _covered(step, policy):
+        if limit.tariff is None:
             yield key, f'is missing: the limit "{name}" has no tariff of its own'
+
+
+def _switch_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str, str]]:
+    """Find limits whose units have no price of their own: they are known by the hour alone."""
+    of_none = {REPEATED: policy.case_after, OVERLOAD: policy.overload}
+    for rule in (rule for rule, there in of_none.items() if there and step.covers(rule)):
+        yield key, f'"{rule}" is about no one limit whose units could be priced; name some'
+    for name, limit in _covered(step, policy):
+        meter = policy.meters.get(limit.meter)
+        by_window = isinstance(limit.window, Calendar) and set(limit.scope) <= {"location"}
+        if meter is not None and (meter.kind != "flow" or not by_window):
+            why = "is not added up by calendar windows, of an account or a location"
+            yield key, f'"{name}" {why}, so its units can\'t be priced one by one'
+
+
+def _covered(step: Step, policy: Policy) -> Iterator[tuple[str, Limit]]:
+    """Give the limits in whose cases a step may be taken."""
+    for name, limit in policy.limits.items():
+        if not limit.hard and limit.over != "signal" and step.covers(name):
+            yield name, limit
 
 
 def _end_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str, str]]:
@@ -74,9 +96,8 @@ def _end_problems(key: str, step: Step, policy: Policy) -> Iterator[tuple[str, s
     if step.until == "under the limit" and step.limits and REPEATED in step.limits:
         yield key, f'"{REPEATED}" is about no one limit, so its use is never under it (P6)'
     if step.until == "window end":
-        for name, limit in policy.limits.items():
-            soft = not limit.hard and limit.over != "signal"
-            if soft and step.covers(name) and not isinstance(limit.window, Calendar):
+        for name, limit in _covered(step, policy):
+            if not isinstance(limit.window, Calendar):
                 yield key, f'the limit "{name}" has no calendar window that ends (P6)'
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.rules.emergency import CLOSING, OVERLOAD
 from fairuse.rules.read_entry import number, scope_of, text
-from fairuse.rules.record import NO_CASE
+from fairuse.rules.record import NO_CASE, OURSELVES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,17 @@ def _untold_measure(entry: Entry, so_far: SoFar) -> str:
 
 
 def _untold_end(entry: Entry, so_far: SoFar) -> str:
-    return _untold_measure(entry, so_far) if _terminates(entry) else ""
+    if not _terminates(entry):
+        return ""
+    return _untold_measure(entry, so_far) or _without_a_talk(entry, so_far)
+
+
+def _without_a_talk(entry: Entry, so_far: SoFar) -> str:
+    """See that a contract is ended by a person, and after a talk that failed (E34)."""
+    case = so_far.cases.get(entry.case)
+    if case is None or not case.talk_failed:
+        return "a contract is ended, and no talk about its terms failed before"
+    return "a contract is ended, and nobody decided that" if entry.by in ("", OURSELVES) else ""
 
 
 def _closes_by_overload(entry: Entry, so_far: SoFar) -> str:
@@ -107,10 +117,12 @@ def _too_many_units(entry: Entry, so_far: SoFar) -> str:
     if basis == "limit":
         return _above(units, reading, limit, "limit")
     noticed, told = number(entry, "notice_reading"), so_far.told_before(entry)
-    if basis != "notice" or noticed is None:
+    if basis not in ("notice", "switch") or noticed is None:
         return 'it says neither the reading at the notice nor that it counts from the "limit"'
     if told is not None:
         noticed = max(noticed, _reading_when_told(told, entry, reading))
+    if basis == "switch":
+        return _above(units, reading, noticed, "notice of the switch")
     return _above(units, reading, max(limit, noticed), "notice and limit")
 
 
@@ -204,6 +216,8 @@ CHECKS: dict[Kind, tuple[tuple[str, Check], ...]] = {
         ("P9", _beyond_its_scope),
         ("P10", _without_its_reason),
     ),
+    "measure.due": (_ONCE,),
+    "measure.reviewed": (("P6", _without_an_end),),
     "charge.made": (
         ("P1", _untold_charge),
         ("P5", _too_many_units),

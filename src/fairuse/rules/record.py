@@ -21,6 +21,8 @@ Kind = Literal[
     "measure.proposed",
     "measure.begun",
     "measure.rejected",
+    "measure.due",
+    "measure.reviewed",
     "measure.ended",
     "charge.made",
     "charge.waived",

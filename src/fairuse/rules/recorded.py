@@ -23,6 +23,7 @@ _STATES: dict[Kind, MeasureState] = {
     "measure.proposed": "proposed",
     "measure.begun": "in force",
     "measure.rejected": "rejected",
+    "measure.reviewed": "in force",
     "measure.ended": "ended",
 }
 
@@ -75,14 +76,19 @@ class ChargeSoFar(NamedTuple):
 
 @dataclass(slots=True)
 class CaseSoFar:
-    """A case: `told` is the first notice of it that was delivered."""
+    """A case: `told` is its first delivered notice, `priced` that of a switched tariff.
+
+    `talk_failed` says that both talked about the terms and came to no agreement.
+    """
 
     account: str
     rule: str = ""
     scope: dict[str, str] = field(default_factory=dict)
     state: str = "open"
     told: Told | None = None
+    priced: Told | None = None
     choice: str = ""
+    talk_failed: bool = False
 
 
 @dataclass(slots=True)
@@ -113,8 +119,13 @@ class SoFar:
         return not self.seen.isdisjoint(identities(entry))
 
     def told_before(self, charge: Entry) -> Told | None:
-        """Give the first notice that announced a charge: the case's, or a warning (D10)."""
+        """Give the first notice that announced a charge: the case's, or a warning (D10).
+
+        Units that are charged because the tariff was switched are announced by that alone (B18).
+        """
         case, window = self.cases.get(charge.case), _window_of(charge)
+        if text(charge, "basis") == "switch":
+            return case.priced if case is not None else None
         of_case = case.told if case is not None else None
         warning = self.warned_of(window) if window is not None else None
         found = [told for told in (of_case, warning) if told is not None]
@@ -162,7 +173,9 @@ def _opened(so_far: SoFar, entry: Entry) -> None:
 
 
 def _moved(so_far: SoFar, entry: Entry) -> None:
-    _case(so_far, entry).state = text(entry, "to")
+    case = _case(so_far, entry)
+    case.state = text(entry, "to")
+    case.talk_failed = case.talk_failed or case.state == "failed"
 
 
 def _written(so_far: SoFar, entry: Entry) -> None:
@@ -185,6 +198,7 @@ def _delivered(so_far: SoFar, entry: Entry) -> None:
     else:
         case = _case(so_far, entry)
         case.told = case.told or told
+        case.priced = case.priced or (told if told.prices else None)
 
 
 def _chosen(so_far: SoFar, entry: Entry) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from fairuse.base.texts import day_text, either, number, span_text, translate, window_text
-from fairuse.rules.consequences import charges_from_the_limit
+from fairuse.rules.consequences import charges_from_the_limit, may_switch_tariff
 from fairuse.rules.expression import (
     Average,
     Call,
@@ -22,7 +22,7 @@ from fairuse.rules.expression import (
 )
 from fairuse.rules.meters import WHATEVER_THE_ANSWER
 from fairuse.rules.promises import PROMISES
-from fairuse.rules.render_ladder import FROM_THE_LIMIT, HEADING, LadderWriter
+from fairuse.rules.render_ladder import BY_THE_UNIT, FROM_THE_LIMIT, HEADING, LadderWriter
 from fairuse.rules.windows import Always, Calendar
 
 if TYPE_CHECKING:
@@ -395,7 +395,10 @@ class _Writer:
         promises = dict(PROMISES)
         if charges_from_the_limit(self.policy):
             promises["P5"] = FROM_THE_LIMIT
-        yield from promises.values()
+        for name, text in promises.items():
+            yield text
+            if name == "P5" and may_switch_tariff(self.policy):
+                yield BY_THE_UNIT
 
 
 def _what_counts(meter: Meter) -> Iterator[str]:

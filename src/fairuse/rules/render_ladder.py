@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from fairuse.base.texts import day_text, either, number, span_text, translate
+from fairuse.base.texts import either, number, span_text, translate
 from fairuse.rules.approaching import PROJECTED, ranks_of
 from fairuse.rules.choices import DECLINE, TITLES
 from fairuse.rules.consequences import consequences
 from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.ladder import REPEATED
-from fairuse.rules.prices import price_text
+from fairuse.rules.prices import prices_text
+from fairuse.rules.process import PRICED
 from fairuse.rules.units import Unit
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ FROM_THE_LIMIT = _(
 )
 """The fifth promise, where a policy charges what came before the notice, too."""
 
+BY_THE_UNIT = _(
+    "Only where it says so above may a notice end the agreed amount: then every unit that comes"
+    " after that notice is charged, and none before it."
+)
+"""What is to be said beside it, where a policy may switch the tariff."""
+
 WHEN: dict[Trigger, str] = {
     "told": _("Once you are told: {what}."),
     "accepted": _("If you choose “{option}”: {what}."),
@@ -43,6 +50,7 @@ WHEN: dict[Trigger, str] = {
     "still over": _("If your use is still too high after that time: {what}."),
     "renegotiation failed": _("If we come to no agreement: {what}."),
 }
+INSTEAD = _("Or instead, if one of us decides so: {what}.")
 CHOSEN_BY: dict[Trigger, str] = {
     "accepted": TITLES["accept charges"],
     "declined": TITLES[DECLINE],
@@ -57,7 +65,7 @@ DONE: dict[Action, str] = {
     "degrade": _("some functions are switched off ({routes})"),
     "suspend": _("some functions are suspended ({routes})"),
     "deny new users": _("new users are refused"),
-    "switch tariff": _("your use is charged by the unit from then on"),
+    "switch tariff": _("no amount is included any more, and every unit is charged {price}"),
     "renegotiate": _("we talk with you about the terms again"),
     "terminate": _("we may end the contract"),
     "custom": _("we take another measure, and tell you which"),
@@ -154,6 +162,9 @@ class LadderWriter:
         others = [step for step in part.steps if step.on != "accepted"]
         for step in others:
             yield from self._step(step)
+            for other in part.instead:
+                if other.on == step.on:
+                    yield self._say(INSTEAD, what=self._whole(other))
         if part.waits and not any(step.on == "still over" for step in others):
             yield self._say(
                 _("Nothing else happens by itself: one of us looks for a way together with you.")
@@ -180,8 +191,7 @@ class LadderWriter:
 
     def _step(self, step: Step) -> Iterator[str]:
         option = self._say(CHOSEN_BY.get(step.on, ""))
-        what = ", ".join([self._what(step), *self._until(step)])
-        yield self._say(WHEN[step.on], option=option, what=what)
+        yield self._say(WHEN[step.on], option=option, what=self._whole(step))
         if step.do in BY_ITSELF:
             return
         decided = (
@@ -191,13 +201,17 @@ class LadderWriter:
         )
         yield self._say(decided)
 
+    def _whole(self, step: Step) -> str:
+        return ", ".join([self._what(step), *self._until(step)])
+
     def _what(self, step: Step) -> str:
         if step.do == "charge":
             return self._say(CHARGED[step.from_], price=self._price(step))
+        price = self._price(step) if step.do in PRICED else ""
         amount = "" if step.amount is None else self._amount(step.amount)
         routes = ", ".join(_PLACEHOLDER.sub("…", route) for route in step.routes)
         limit = self._titles.get(step.limit or "", "")
-        return self._say(DONE[step.do], routes=routes, limit=limit, amount=amount)
+        return self._say(DONE[step.do], routes=routes, limit=limit, amount=amount, price=price)
 
     def _until(self, step: Step) -> Iterator[str]:
         if step.until == "under the limit":
@@ -218,20 +232,14 @@ class LadderWriter:
         unit = self._unit(step)
         if not tariffs or unit is None:
             return self._say(_("at the tariff of your contract"))
-        price = price_text(tariffs[0], unit, self._language)
-        for later in tariffs[1:]:
-            price = self._say(
-                _("{price}, from {day} on {further}"),
-                price=price,
-                day=day_text(later.from_, self._language),
-                further=price_text(later, unit, self._language),
-            )
+        price = prices_text(tariffs, tariffs[0].from_, unit, self._language)
         return self._say(_("at {price}, unless your contract has another price"), price=price)
 
     def _unit(self, step: Step) -> Unit | None:
         """Give the unit that a step charges: that of the first limit it is taken for."""
         limits = self._policy.limits
-        rules = [rule for part in self._parts if step in part.steps for rule in part.rules]
+        parts = [part for part in self._parts if step in (*part.steps, *part.instead)]
+        rules = [rule for part in parts for rule in part.rules]
         limit = next((limits[rule] for rule in rules if rule in limits), None)
         if limit is None:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from limits import RateLimitItem, RateLimitItemPerMinute, parse_many
@@ -19,9 +19,12 @@ from fairuse.rules.model import (
     Name,
     NetworkText,
     Origins,
+    Reach,
     Seconds,
+    channel_of,
     written,
 )
+from fairuse.rules.nearest import suggestion
 from fairuse.rules.overload import Overload
 from fairuse.rules.routes import path_pattern
 from fairuse.rules.secret import Secret, SecretText
@@ -78,6 +81,12 @@ def _mail(server: Secret) -> Secret:
             "is no mail server; write it like mailtos://user:password@smtp.example:587"
         )
     return server
+
+
+def _by_itself(contact: str) -> str:
+    if contact.startswith("tel:"):
+        raise ValueError("is a task for a person, of which nobody would know; write mailto:")
+    return contact
 
 
 def _secrets(value: object) -> object:
@@ -204,7 +213,10 @@ class Events(Model):
 
 
 class Notices(Model):
-    """How notices are delivered: the mail server, channels by name, webhook secrets by tenant."""
+    """How notices are delivered: the mail server, channels by name, webhook secrets by tenant.
+
+    `operators` are told what waits for one of them.
+    """
 
     mail: Annotated[SecretText, AfterValidator(_mail)] | None = None
     channels: Annotated[dict[ChannelName, SecretText], BeforeValidator(_secrets)] = Field(
@@ -213,7 +225,17 @@ class Notices(Model):
     webhooks: Annotated[dict[Name, SecretText], BeforeValidator(_secrets)] = Field(
         default_factory=dict
     )
+    operators: list[Annotated[Reach, AfterValidator(_by_itself)]] = Field(default_factory=list)
     allow_private: bool = False
+
+    @model_validator(mode="after")
+    def _reaches_operators(self) -> Self:
+        for contact in self.operators:
+            channel = channel_of(contact)
+            if channel is not None and channel not in self.channels:
+                near = suggestion(channel, self.channels)
+                raise ValueError(f'operators names a channel "{channel}" that is not there{near}')
+        return self
 
 
 class Metrics(Model):

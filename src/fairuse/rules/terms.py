@@ -12,6 +12,7 @@ from fairuse.rules.meters import parse_source
 from fairuse.rules.tenant import NEVER
 from fairuse.rules.timelines import Parts, amount_at, dated_at, without_top_ups
 from fairuse.rules.units import Unit
+from fairuse.rules.versions import version_name
 from fairuse.rules.windows import Calendar, Span
 
 if TYPE_CHECKING:
@@ -210,8 +211,7 @@ class Terms:
     @property
     def version(self) -> str:
         """Name the policy in force, with its version where it has one (D25): booking@2026-11."""
-        version = self.rules.version
-        return self.policy if version is None else f"{self.policy}@{version.name}"
+        return version_name(self.policy, self.rules)
 
     def limit(self, name: str) -> LimitTerms | None:
         """Give a limit by its name."""

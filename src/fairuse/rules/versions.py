@@ -57,6 +57,21 @@ class Version(Model):
         return self.announced <= datetime.fromtimestamp(moment, UTC).date() <= self.effective
 
 
+def version_name(name: str, policy: Policy) -> str:
+    """Name a policy with its version, where it has one (D25): booking@2026-11."""
+    return name if policy.version is None else f"{name}@{policy.version.name}"
+
+
+def of_version(policies: Mapping[str, Policy], version: str) -> Policy | None:
+    """Find the policy of such a name; an older one may lie beside it, as `NAME.2026-05.toml`."""
+    found = (
+        policy
+        for name, policy in policies.items()
+        if version_name(name.partition(".")[0], policy) == version
+    )
+    return next(found, None)
+
+
 def announced(policies: Mapping[str, Policy]) -> dict[str, Version]:
     """Give the next version of each policy that has one, by the policy's name."""
     return {

@@ -68,6 +68,7 @@ def _notice(
         "day": day_text(version.effective, language),
         "changes": rules.word(version.changes, language),
         "contact": head.contact,
+        "policy_link": head.policy_link(terms.account, f"{terms.policy}@{version.name}"),
     }
     text = notices.write(ANNOUNCED, terms, words)
     return NoticeRow(

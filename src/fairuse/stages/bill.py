@@ -1,22 +1,29 @@
-"""Bill: work out what of a case's use is charged, once its window is over."""
+"""Bill: work out what of a case's use is charged, once its window is over.
+
+That is what was used above the amount; or every unit, since a measure switched the tariff.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from fairuse.rules.charging import usage_charge
+from fairuse.rules.charging import HOUR, usage_charge
 from fairuse.rules.windows import Span
 from fairuse.stores.charges import charged_windows
 from fairuse.stores.history import breaches_since, hourly_usage
 from fairuse.stores.warned import as_told
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fairuse.rules.charges import Basis, Charge
     from fairuse.rules.ladder import Case
     from fairuse.rules.measures import Measure
     from fairuse.rules.process import Step
     from fairuse.rules.terms import LimitTerms, Terms
     from fairuse.stores.ledger import Ledger
+    from fairuse.stores.switches import Switch
 
 
 async def charges_of(
@@ -25,11 +32,13 @@ async def charges_of(
     measure: Measure | None,
     terms: Terms,
     ledger: Ledger,
+    until: float = math.inf,
 ) -> list[Charge]:
     """Give the charges of a case, one a window; none where nothing is to be charged.
 
     By the step of the policy, or by the charge that was proposed and is approved now. A window that
-    was charged already, in whichever case, is left out (P8). Raises LedgerError.
+    was charged already, in whichever case, is left out (P8). `until` ends those that are not over.
+    Raises LedgerError.
     """
     limit = terms.limit(case.rule)
     tariff, basis = _terms_of(step, measure)
@@ -38,6 +47,7 @@ async def charges_of(
     charges = []
     for each in await _windows(case, limit, ledger):
         window = await as_told(ledger, each)
+        window = window._replace(ends_at=min(window.ends_at, until))
         hourly = await _hours(window, limit, terms, ledger)
         reading = window.latest if hourly is None else sum(units for _, units in hourly)
         held = limit.within(window.scope)
@@ -47,11 +57,85 @@ async def charges_of(
     return charges
 
 
+async def charges_since_switch(
+    switch: Switch, terms: Terms, ledger: Ledger, moment: float, late: float
+) -> list[Charge]:
+    """Give the charges of the windows that are over since a tariff was switched, one each (B18).
+
+    Every unit from the delivery of its notice on until the measure's end, by the price of its day;
+    those of the hours in which they are count for neither. `late` is how many seconds usage may be
+    told late. A window that was charged already is left out (P8). Raises LedgerError.
+    """
+    case, measure, told = switch
+    limit, ends_at = terms.limit(case.rule), measure.ends_at or math.inf
+    if limit is None or told is None:
+        return []
+    reading = None if told.reading is None else int(told.reading)
+    windows = [
+        case._replace(
+            starts_at=float(span.start),
+            ends_at=min(float(span.end), ends_at),
+            notified_at=told.at,
+            notified_reading=reading,
+        )
+        for span in _over(limit, told.at, min(ends_at, moment), moment - late)
+    ]
+    charged = await charged_windows(ledger, case) if windows else set()
+    windows = [window for window in windows if window.starts_at not in charged]
+    if not windows:
+        return []
+    whole = case._replace(starts_at=windows[0].starts_at, ends_at=windows[-1].ends_at)
+    hours = await _hours(whole, limit, terms, ledger) or []
+    before = [(hour, units) for hour, units in hours if hour + HOUR <= ends_at]
+    charges = []
+    for window in windows:
+        used = [each for each in before if window.starts_at <= each[0] < window.ends_at]
+        count = sum(units for _, units in used)
+        prices = measure.limit or None
+        charge = usage_charge(window, limit, terms, count, used, basis="switch", tariff=prices)
+        if charge is not None:
+            charges.append(charge)
+    return charges
+
+
+def _over(limit: LimitTerms, since: float, until: float, closed_at: float) -> Iterator[Span]:
+    """Give the windows that begin before a moment and are over, from that of another one on."""
+    span = limit.span(since)
+    while span is not None and span.start < until and span.end <= closed_at:
+        yield span
+        span = limit.span(span.end)
+
+
+async def charges_so_far(case: Case, terms: Terms, ledger: Ledger, moment: float) -> list[Charge]:
+    """Give what a case would be charged if its windows ended now, by the first step that charges.
+
+    For the customer to see before it is the bill (A23). Raises LedgerError.
+    """
+    if case.state == "closed":
+        return []
+    steps = (step for step in terms.rules.ladder.steps if step.do == "charge")
+    step = next((step for step in steps if step.covers(case.rule)), None)
+    return await charges_of(case, step, None, terms, ledger, moment)
+
+
 async def reading_so_far(case: Case, terms: Terms, ledger: Ledger) -> int | None:
     """Give the count of a case's window by what the ledger has of it; None where it has none."""
     limit = terms.limit(case.rule)
     hours = None if limit is None else await _hours(case, limit, terms, ledger)
     return case.latest if hours is None else sum(units for _, units in hours)
+
+
+async def reading_now(case: Case, terms: Terms, ledger: Ledger, moment: float) -> int | None:
+    """Give the count of the window that is running, by what the ledger has of it.
+
+    That of a measure's notice, which may be delivered in a later window than its case is about.
+    """
+    limit = terms.limit(case.rule)
+    span = None if limit is None else limit.span(moment)
+    if span is None:
+        return None
+    window = case._replace(starts_at=float(span.start), ends_at=float(span.end))
+    return await reading_so_far(window, terms, ledger)
 
 
 async def _hours(

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 from fairuse.base.log import logger
 from fairuse.rules.choices import CHOSEN, GIVES_TIME, open_options, time_for
 from fairuse.rules.ladder import WrongStep
+from fairuse.rules.memo import more_is_wanted
 from fairuse.rules.record import Entry
 from fairuse.stores.casebook import move
 from fairuse.stores.choices import choices_made
+from fairuse.stores.memos import tell_operators
 from fairuse.stores.record import append
 
 if TYPE_CHECKING:
-    from fairuse.rules.choices import Via
+    from collections.abc import Sequence
+
+    from fairuse.rules.choices import Choice
     from fairuse.rules.ladder import Case
     from fairuse.rules.process import Ladder
     from fairuse.stores.ledger import Ledger
@@ -22,19 +26,14 @@ log = logger(__name__)
 
 
 async def choose(
-    case: Case,
-    option: str,
-    moment: float,
-    by: str,
-    ladder: Ladder,
-    ledger: Ledger,
-    via: Via,
+    case: Case, choice: Choice, ladder: Ladder, ledger: Ledger, operators: Sequence[str] = ()
 ) -> Case | None:
     """Make a choice; gives the case as it is then, or None where it has moved on meanwhile.
 
-    The same choice twice is one. Raises WrongStep where it is not offered, or no longer, and
-    LedgerError.
+    The same choice twice is one. `operators` are told where it waits for one of them. Raises
+    WrongStep where it is not offered, or no longer, and LedgerError.
     """
+    option, moment, by, via = choice
     made = (await choices_made(ledger, case.account)).get(case.id, [])
     if made and made[-1].option == option:
         return case
@@ -56,5 +55,7 @@ async def choose(
         if moved is None:
             return None
         await append(connection, [entry])
+        if moved.state == "extended":
+            await tell_operators(connection, more_is_wanted(moved, by), operators, moment)
     log.info("choice.made", case=case.id, account=case.account, choice=option, via=via)
     return moved

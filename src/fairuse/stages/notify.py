@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.base.log import logger
-from fairuse.base.texts import money, number, span_text, window_text
+from fairuse.base.texts import number, span_text, window_text
 from fairuse.rules import notice as notices
 from fairuse.rules.choices import choices_text
 from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.ladder import Case
-from fairuse.rules.refusal import USAGE_PATH
 from fairuse.stores.casebook import open_case, warn_of_item, write_notice
 from fairuse.stores.rows import NoticeRow
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from fairuse.base.instant import Instant
     from fairuse.rules.attribution import Incident
     from fairuse.rules.blocks import Block
-    from fairuse.rules.charges import Charge
-    from fairuse.rules.measures import Measure
     from fairuse.rules.notice import Letterhead
     from fairuse.rules.policy import Breaches
     from fairuse.rules.terms import LimitTerms, Terms
@@ -66,7 +63,7 @@ async def notify_over(
 def _template(case: Case, limit: LimitTerms, words: dict[str, str], terms: Terms) -> notices.Notice:
     """Choose what is told: the choice where there is one, or what it costs."""
     if terms.rules.ladder.offers(case.rule):
-        return notices.CHOICE
+        return notices.MORE_THAN_AGREED if limit.kind == "members" else notices.CHOICE
     if limit.over == "charge":
         words["price"] = notices.price_of(limit, case.opened_at, terms)
         step = terms.rules.ladder.step(case, ("told", "still over"))
@@ -155,42 +152,12 @@ async def notify_throttled(
         "amount": number(throttle.allowed, terms.language),
         "since": notices.moment(since, terms),
         "contact": head.contact,
+        "policy_link": head.policy_link(account, terms.version),
     }
     row = notice_row(notices.THROTTLED, OVERLOAD, account, terms, words, at.wall, "throttled")
     once = f"throttled/{account}/{since:.0f}"
     row = row._replace(amount=throttle.allowed, must_by=at.wall + TELL_WITHIN, once=once)
     await write_notice(ledger, row, terms.contact)
-
-
-def measure_notice(
-    case: Case, measure: Measure, terms: Terms, head: Letterhead, moment: float
-) -> NoticeRow:
-    """Write that a measure is in force: what it does, and until when (P6, P10)."""
-    words = _words_of_case(case, terms, head)
-    words |= {
-        "what": notices.what_is_done(measure, terms.language),
-        "starts": notices.moment(measure.starts_at or moment, terms),
-        "ends": notices.when_it_ends(measure, terms),
-    }
-    return _row(notices.MEASURE, case, terms, words, "measure")._replace(written_at=moment)
-
-
-def charge_notice(
-    case: Case, charge: Charge, terms: Terms, head: Letterhead, moment: float
-) -> NoticeRow:
-    """Write what is charged, with its arithmetic (A21, D16)."""
-    language = terms.language
-    words = _words_of_case(case, terms, head)
-    words |= {
-        "total": money(charge.amount, charge.currency, language),
-        "units": number(charge.units / 10**charge.decimals, language),
-        "told": notices.moment(charge.notified_at, terms),
-        "final": notices.moment(charge.final_at, terms),
-        "lines": "\n".join(notices.line_text(line, charge, language) for line in charge.lines),
-    }
-    template = notices.COST if charge.kind == "cost" else notices.CHARGED
-    words["text"] = charge.text
-    return _row(template, case, terms, words, "charge")._replace(written_at=moment)
 
 
 async def notify_ageing(
@@ -204,6 +171,7 @@ async def notify_ageing(
         "opened": notices.moment(item.opened_at, terms),
         "until": notices.moment(counts_at, terms),
         "contact": head.contact,
+        "policy_link": head.policy_link(item.account, terms.version),
     }
     row = notice_row(notices.AGEING, item.meter, item.account, terms, words, at.wall, "ageing")
     await warn_of_item(ledger, item, row, terms.contact)
@@ -216,8 +184,9 @@ def _words_of_case(case: Case, terms: Terms, head: Letterhead) -> dict[str, str]
         "rule": case.rule,
         "where": notices.where(dict(case.scope), terms.language),
         "contact": head.contact,
-        "usage": USAGE_PATH,
+        "usage": head.usage,
         "grace": span_text(ladder.grace, terms.language),
+        "policy_link": head.policy_link(case.account, case.policy or terms.version),
         "choices": choices_text(case, ladder, head.portal, terms.language),
     }
 
@@ -246,6 +215,7 @@ async def notify_blocked(
         "address": block.address,
         "until": notices.moment(block.ends_at, terms),
         "contact": head.contact,
+        "policy_link": head.policy_link(account, terms.version),
     }
     row = notice_row(notices.BLOCKED, block.rule, account, terms, words, at.wall, "blocked")
     row = row._replace(must_by=block.starts_at + TELL_WITHIN)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from fairuse.base.log import logger
 from fairuse.rules import notice as notices
 from fairuse.rules.approaching import approach_of, prices_of
-from fairuse.rules.refusal import USAGE_PATH
 from fairuse.rules.warning_texts import warning_of, words_of_warning
 from fairuse.stores.casebook import write_notice
 from fairuse.stores.rows import NoticeRow
@@ -73,7 +72,8 @@ def _notice(approach: Approach, terms: Terms, head: Letterhead, moment: float) -
         "where": notices.where(dict(subject.scope), terms.language),
         "resets": notices.moment(approach.span.end, terms),
         "contact": head.contact,
-        "usage": USAGE_PATH,
+        "usage": head.usage,
+        "policy_link": head.policy_link(subject.account, terms.version),
     }
     text = notices.write(warning_of(approach, prices), terms, words)
     return NoticeRow(

@@ -23,6 +23,7 @@ from fairuse.stores.upsert import upsert
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from fairuse.rules.ladder import Case, Happening
@@ -45,22 +46,20 @@ async def open_case(
     """Open a case and write its notice, both or neither; False where the case exists (P8).
 
     `notice` writes it once the case has its number. With `unless_open`, any case of the same rule
-    and scope that is not closed is the same case.
+    and scope that is not closed is the same case. Where a measure has every unit charged, nothing
+    is above an amount, so there is no case either (B18).
     """
     table = schema.cases
     values = {**case_values(case), "state": "open", "version": 0}
     values.pop("id")
-    insertion = upsert(ledger.dialect, table)
-    once = insertion.values(values).on_conflict_do_nothing()
+    same = and_(*(table.c[name] == values[name] for name in ("account", "rule", "scope")))
+    # In one statement: several processes may be about to open it.
+    row = select(*(literal(value, table.c[name].type) for name, value in values.items()))
+    row = row.where(~exists().where(same, _by_the_unit()))
     if unless_open:
-        # In one statement: several processes may be about to open it.
-        same = and_(
-            *(table.c[name] == values[name] for name in ("account", "rule", "scope")),
-            table.c.state != "closed",
-        )
-        row = select(*(literal(value, table.c[name].type) for name, value in values.items()))
-        once = insertion.from_select([*values], row.where(~exists().where(same)))
-        once = once.on_conflict_do_nothing()
+        row = row.where(~exists().where(same, table.c.state != "closed"))
+    insertion = upsert(ledger.dialect, table).from_select([*values], row)
+    once = insertion.on_conflict_do_nothing()
     async with ledger.transaction() as connection:
         number = await connection.scalar(once.returning(table.c.id))
         if number is None:
@@ -71,6 +70,13 @@ async def open_case(
         await append(connection, [entry])
         await add_notice(connection, notice(opened), number, channels)
     return True
+
+
+def _by_the_unit() -> ColumnElement[bool]:
+    """Say of a case whether a measure of it switched the tariff."""
+    table = schema.measures
+    kind, state = table.c.kind == "switch tariff", table.c.state == "in force"
+    return and_(table.c.case_id == schema.cases.c.id, kind, state)
 
 
 async def write_notice(ledger: Ledger, notice: NoticeRow, channels: Sequence[str]) -> bool:
@@ -167,7 +173,9 @@ async def add_measure(
     table = schema.measures
     number = await connection.scalar(insert(table).values(values).returning(table.c.id))
     proposed = measure._replace(id=int(number or 0))
-    entry = Entry(moment, "measure.proposed", case.account, case.id, by, _told(proposed, case))
+    entry = Entry(
+        moment, "measure.proposed", case.account, case.id, by, told_of_measure(proposed, case)
+    )
     await append(connection, [entry])
     return proposed
 
@@ -184,7 +192,7 @@ async def change_measure(
     table = schema.measures
     values = measure_values(measure)
     await connection.execute(update(table).where(table.c.id == measure.id).values(values))
-    entry = Entry(moment, kind, case.account, case.id, by, _told(measure, case))
+    entry = Entry(moment, kind, case.account, case.id, by, told_of_measure(measure, case))
     await append(connection, [entry])
 
 
@@ -204,11 +212,11 @@ async def extend_case(
     return case._replace(**changes)
 
 
-async def note_latest(ledger: Ledger, case: Case, reading: int) -> None:
-    """Remember the last count of a case's window; it moves nothing."""
-    table = schema.cases
+async def note_latest(ledger: Ledger, case: Case) -> None:
+    """Remember the last count of a case's window, with its amount; it moves nothing."""
+    table, values = schema.cases, {"latest": case.latest, "amount": case.amount}
     async with ledger.transaction() as connection:
-        await connection.execute(update(table).where(table.c.id == case.id).values(latest=reading))
+        await connection.execute(update(table).where(table.c.id == case.id).values(values))
 
 
 async def open_cases(ledger: Ledger) -> list[Case]:
@@ -248,7 +256,8 @@ async def measures(ledger: Ledger, *states: str) -> list[Measure]:
     return [measure_of(row) for row in await ledger.rows(query)]
 
 
-def _told(measure: Measure, case: Case) -> dict[str, Value]:
+def told_of_measure(measure: Measure, case: Case) -> dict[str, Value]:
+    """Give what the record says of a measure: all its figures."""
     return {
         "measure": measure.id,
         "do": measure.kind,

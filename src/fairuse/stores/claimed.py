@@ -76,7 +76,7 @@ def slot_of(row: SlotRow, tally: Tally, at: Instant) -> Slot:
 
 
 def reading_of(tally: Tally, at: Instant) -> Reading:
-    """Give what a tally has, as it is shown."""
+    """Give what a tally has, as it is shown; a level that outlasts its window is of none."""
     latest = tally.slots[-1]
     return Reading(
         limit=tally.key.limit,
@@ -84,7 +84,7 @@ def reading_of(tally: Tally, at: Instant) -> Reading:
         scope=tally.key.scope,
         settled=tally.used if latest.over else tally.reading(latest),
         used=tally.used,
-        starts_at=tally.opened_at,
+        starts_at=0.0 if latest.over else tally.opened_at,
         ends_at=at.wall + tally.resets_in(at),
     )
 

@@ -26,7 +26,7 @@ from fairuse.rules.policy import Policy
 from fairuse.rules.problems import cohorts_of, policy_problems, tenant_problems, warnings
 from fairuse.rules.settings import Settings
 from fairuse.rules.tenant import Tenant
-from fairuse.rules.versions import announced, version_problems
+from fairuse.rules.versions import announced, of_version, version_problems
 from fairuse.stores.files import read_model
 
 if TYPE_CHECKING:
@@ -82,6 +82,10 @@ class Configuration:
     def announced(self) -> dict[str, Version]:
         """Give the next version of each policy that has one (D26)."""
         return announced(self._policies)
+
+    def policy_of(self, version: str) -> Policy | None:
+        """Give the policy of a version such as booking@2026-11, where a file still says it."""
+        return of_version(self._policies, version)
 
     def load(self) -> Config:
         """Read the folder for the first time.

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
+from fairuse.rules.memo import KIND, notice_is_dead
 from fairuse.rules.record import NO_CASE, OURSELVES, Entry
 from fairuse.stores import schema
 from fairuse.stores.case_rows import case_of
 from fairuse.stores.casebook import move
 from fairuse.stores.letters import Letter
+from fairuse.stores.memos import tell_operators
 from fairuse.stores.record import append
 from fairuse.stores.rows import NoticeRow
 
@@ -84,15 +86,28 @@ async def claim(ledger: Ledger, letter: Letter, moment: float) -> Letter | None:
     return claimed if changed else None
 
 
-async def note_failed(ledger: Ledger, letter: Letter, error: str, *, for_good: bool) -> bool:
-    """Note why an attempt failed; False where the letter is dead now.
+async def note_failed(
+    ledger: Ledger,
+    letter: Letter,
+    error: str,
+    moment: float,
+    operators: Sequence[str] = (),
+    *,
+    for_good: bool,
+) -> bool:
+    """Note why an attempt failed; False where the letter is dead now, which `operators` are told.
 
     It is dead after its last attempt, or where another one could not help.
     """
     dead = for_good or letter.attempts > len(RETRY_STEPS)
     values = {"error": error, "state": "dead" if dead else "waiting"}
     async with ledger.transaction() as connection:
-        await _change(connection, letter, ("waiting",), values)
+        changed = await _change(connection, letter, ("waiting",), values)
+        if dead and changed and letter.notice.kind != KIND:  # of their own mail nobody can be told
+            memo = notice_is_dead(
+                letter.id, letter.notice.account, letter.notice.subject, letter.shown, error, moment
+            )
+            await tell_operators(connection, memo, operators, moment)
     return not dead
 
 

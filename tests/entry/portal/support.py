@@ -149,7 +149,8 @@ async def _moved(ledger: Ledger, case: Case, happening: Happening, **changes: An
     return moved
 
 
-async def _deliver(ledger: Ledger, moment: float) -> None:
+async def deliver(ledger: Ledger, moment: float) -> None:
+    """Have what waits for a person be delivered."""
     for letter in await letters(ledger, "to do"):
         assert await note_delivered(ledger, letter, moment, 3, 14 * DAY, "test")
 
@@ -187,5 +188,5 @@ def asked(folder: Path, clock: ManualClock | None = None, **written: Any) -> Ite
                 assert running.book(path=f"/locations/{location}/appointments").status_code == 201
             ledger = running.told()
             [case] = running.server.run(ledger.cases("salon"))
-            running.server.run(_deliver(ledger, clock.wall))
+            running.server.run(deliver(ledger, clock.wall))
             yield Asked(running, case.id)

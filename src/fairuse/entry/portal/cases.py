@@ -13,7 +13,7 @@ from fairuse.entry.bodies import whole_body
 from fairuse.entry.portal.deciding import decide, named
 from fairuse.entry.portal.latest import brought_up_to_date
 from fairuse.rules.choice_texts import meaning
-from fairuse.rules.choices import CHOSEN, open_options, options
+from fairuse.rules.choices import CHOSEN, Choice, open_options, options
 from fairuse.rules.ladder import WrongStep
 from fairuse.rules.refusal import Refusal
 from fairuse.stores.casebook import case_numbered
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive
 
     from fairuse.base.clock import Clock
-    from fairuse.rules.choices import Choice, Portal
+    from fairuse.rules.choices import Portal
     from fairuse.rules.exchange import Exchange, Subject
     from fairuse.rules.ladder import Case
     from fairuse.rules.terms import Terms
@@ -103,9 +103,10 @@ class CasesPage:
         offered = options(case.rule, ladder)
         if option not in offered:
             return Refusal("no-such-choice", case.rule, ", ".join(offered) or "-")
-        by = named(account, name)
+        choice = Choice(option, at.wall, named(account, name), "key")
+        operators = self._configuration.current.settings.notices.operators
         try:
-            case = await decide(case, option, at.wall, by, ladder, self._ledger, "key")
+            case = await decide(case, choice, ladder, self._ledger, operators)
         except WrongStep as error:
             return Refusal("choice-over", case.rule, str(error))
         made = (await choices_made(self._ledger, account)).get(number, [])

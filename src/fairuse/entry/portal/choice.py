@@ -16,10 +16,11 @@ from fairuse.entry.portal.html import refuse_in_html, send_html, wants_html
 from fairuse.entry.portal.latest import brought_up_to_date
 from fairuse.entry.portal.view import Reading, case_view, option_views
 from fairuse.rules.choice_texts import meaning
-from fairuse.rules.choices import CHOICE_PATH, CHOSEN, TITLES, open_options
+from fairuse.rules.choices import CHOICE_PATH, CHOSEN, POLICY_PATH, TITLES, Choice, open_options
 from fairuse.rules.ladder import WrongStep
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import Refusal
+from fairuse.stages.bill import charges_so_far
 from fairuse.stages.identify import too_many
 from fairuse.stores.casebook import case_numbered
 from fairuse.stores.choices import choices_made
@@ -127,9 +128,10 @@ class ChoicePage:
             await self._show(asked, answer, status=422, unnamed=True)
             return None
         case, option, terms, _ = asked
-        by, ladder, moment = named(case.account, name), terms.rules.ladder, self._clock.now().wall
+        made = Choice(option, self._clock.now().wall, named(case.account, name), "link")
+        operators = self._configuration.current.settings.notices.operators
         try:
-            case = await decide(case, option, moment, by, ladder, self._ledger, "link")
+            case = await decide(case, made, terms.rules.ladder, self._ledger, operators)
         except WrongStep:
             case = await case_numbered(self._ledger, case.id) or case
             await self._show(asked._replace(case=case), answer, status=409)
@@ -146,13 +148,15 @@ class ChoicePage:
         at, portal = self._clock.now(), self._configuration.portal
         moment = at.wall
         [case] = await brought_up_to_date([case], terms, self._counters, at)
-        reading = Reading(terms, moment, language)
+        so_far = await charges_so_far(case, terms, self._ledger, moment)
+        reading = Reading(terms, moment, language, portal)
         possible = open_options(case, terms.rules.ladder, made, moment)
         title = translate(language, TITLES[option])
         words = {
             "title": title,
+            "policy_base": f"../{POLICY_PATH.rsplit('/', 1)[1]}",
             "policy": terms.rules.word(terms.rules.title, language),
-            "case": case_view(case, reading),
+            "case": case_view(case, so_far, reading),
             "meaning": meaning(option, case, terms, made, moment, language),
             "can_choose": option in possible,
             "made": _made(asked, made[-1].option, reading.at(made[-1].at)) if made else "",
@@ -160,9 +164,7 @@ class ChoicePage:
             "holds": CHOSEN[option] == case.state,
             "unnamed": unnamed,
             "longest": LONGEST_NAME,
-            "others": [
-                each for each in option_views(case, made, portal, reading) if each.title != title
-            ],
+            "others": [each for each in option_views(case, made, reading) if each.title != title],
             "contact": self._configuration.letterhead.contact,
         }
         await send_html(answer, language, "choice.html", words, status)

@@ -9,7 +9,9 @@ from fairuse.stages.choose import choose
 from fairuse.stores.casebook import case_numbered
 
 if TYPE_CHECKING:
-    from fairuse.rules.choices import Via
+    from collections.abc import Sequence
+
+    from fairuse.rules.choices import Choice
     from fairuse.rules.ladder import Case
     from fairuse.rules.process import Ladder
     from fairuse.stores.ledger import Ledger
@@ -20,11 +22,11 @@ LONGEST_NAME = 120
 
 
 async def decide(
-    case: Case, option: str, moment: float, by: str, ladder: Ladder, ledger: Ledger, via: Via
+    case: Case, choice: Choice, ladder: Ladder, ledger: Ledger, operators: Sequence[str]
 ) -> Case:
     """Make a choice, and give the case as it is then. Raises WrongStep and LedgerError."""
     for _ in range(TRIES):
-        moved = await choose(case, option, moment, by, ladder, ledger, via)
+        moved = await choose(case, choice, ladder, ledger, operators)
         if moved is not None:
             return moved
         case = await case_numbered(ledger, case.id) or case

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fairuse.base.errors import StoreError
 from fairuse.base.log import logger
+from fairuse.rules.peaks import counted
 from fairuse.stages.assess import reading_of
 
 if TYPE_CHECKING:
@@ -30,13 +31,18 @@ async def brought_up_to_date(
     except StoreError as error:
         log.error("counters.not_read", account=terms.account, reason=str(error))
         readings = []
-    return [_latest(case, terms, readings) for case in cases]
+    return [_latest(case, terms, readings, at.wall) for case in cases]
 
 
-def _latest(case: Case, terms: Terms, readings: Sequence[Reading]) -> Case:
+def _latest(case: Case, terms: Terms, readings: Sequence[Reading], moment: float) -> Case:
     """Give a case with the count of its own window, if that is still open."""
     limit = terms.limit(case.rule)
     reading = reading_of(case, limit, readings) if limit is not None else None
-    if case.state == "closed" or reading is None or reading.starts_at != case.starts_at:
+    if (
+        case.state == "closed"
+        or limit is None
+        or reading is None
+        or reading.starts_at != case.starts_at
+    ):
         return case
-    return case._replace(latest=reading.settled)
+    return counted(case, limit, reading.settled, moment)

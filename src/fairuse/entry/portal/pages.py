@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from fairuse.entry.portal.cases import CASES_PATH, CasesPage
 from fairuse.entry.portal.choice import ChoicePage
+from fairuse.entry.portal.policy import PolicyPage
 from fairuse.entry.portal.usage import UsageForPeople
 from fairuse.entry.usage import UsagePage
-from fairuse.rules.choices import CHOICE_PATH
+from fairuse.rules.choices import CHOICE_PATH, POLICY_PATH
 from fairuse.rules.refusal import USAGE_PATH
 
 if TYPE_CHECKING:
@@ -36,14 +37,19 @@ class Pages:
         usage = UsagePage(clock, counters, blocks, ledger)
         self._usage = UsageForPeople(clock, configuration, counters, blocks, ledger, usage)
         self._cases = CasesPage(clock, configuration, counters, ledger)
+        self._policy = PolicyPage(configuration, callers)
         self._choice = ChoicePage(clock, configuration, counters, ledger, callers)
 
     def of_account(self, path: str) -> Page | None:
         """Give the page of an account; None for a path that is not ours."""
         if path == USAGE_PATH:
             return self._usage
+        if path == POLICY_PATH:
+            return self._policy.of_account
         return self._cases if (path + "/").startswith(f"{CASES_PATH}/") else None
 
     def open_to_all(self, path: str) -> OpenPage | None:
         """Give a page that needs no API key, because its address is the key."""
+        if path.startswith(f"{POLICY_PATH}/"):
+            return self._policy.by_link
         return self._choice if path.startswith(f"{CHOICE_PATH}/") else None

@@ -11,7 +11,8 @@ from fairuse.base.texts import money, number, preferred, translate, window_text
 from fairuse.entry.portal.html import send_html, wants_html
 from fairuse.entry.portal.latest import brought_up_to_date
 from fairuse.entry.portal.view import Reading, case_view, option_views
-from fairuse.rules.choices import CHOICE_PATH
+from fairuse.rules.choices import CHOICE_PATH, POLICY_PATH
+from fairuse.stages.bill import charges_so_far
 from fairuse.stores.charges import charges_of
 from fairuse.stores.choices import choices_made
 
@@ -99,13 +100,15 @@ class UsageForPeople:
         if not wants_html(exchange):
             await self._usage(subject, answer)
             return None
-        at, terms = self._clock.now(), subject.terms
+        at, terms, portal = self._clock.now(), subject.terms, self._configuration.portal
         wanted = (exchange.header(b"accept-language") or b"").decode("latin-1")
         language = preferred(wanted, terms.language)
-        reading = Reading(terms, at.wall, language)
+        reading = Reading(terms, at.wall, language, portal)
         limits = await self._usage.limits(subject, at)
         words = {
             "account": subject.account,
+            "policy_base": POLICY_PATH.rsplit("/", 1)[1],
+            "policy_page": portal and portal.policy_token(subject.account, terms.version),
             "title": terms.rules.word(terms.rules.title, language),
             "limits": None
             if limits is None
@@ -123,20 +126,24 @@ class UsageForPeople:
 
     async def _told(self, subject: Subject, reading: Reading, at: Instant) -> dict[str, object]:
         """Give the open cases, the charges and the notices; None for all while nobody can say."""
-        account, portal = subject.account, self._configuration.portal
+        account, terms, ledger = subject.account, subject.terms, self._ledger
         try:
-            cases = await self._ledger.cases(account)
-            made = await choices_made(self._ledger, account)
-            charges = await charges_of(self._ledger, account=account)
-            notices = await self._ledger.notices(account)
+            cases = await ledger.cases(account)
+            made = await choices_made(ledger, account)
+            charges = await charges_of(ledger, account=account)
+            notices = await ledger.notices(account)
+            live = [case for case in cases if case.state != "closed"]
+            live = await brought_up_to_date(live, terms, self._counters, at)
+            shown = [
+                case_view(case, await charges_so_far(case, terms, ledger, at.wall), reading)
+                for case in live
+            ]
         except LedgerError as error:
             log.error("ledger.not_read", account=account, reason=str(error))
             return {"cases": None, "charges": None, "notices": None}
-        live = [case for case in cases if case.state != "closed"]
-        live = await brought_up_to_date(live, subject.terms, self._counters, at)
-        options = [option_views(case, made.get(case.id, []), portal, reading) for case in live]
+        options = [option_views(case, made.get(case.id, []), reading) for case in live]
         return {
-            "cases": [*zip((case_view(case, reading) for case in live), options, strict=True)],
+            "cases": [*zip(shown, options, strict=True)],
             "choice_base": CHOICE_PATH.rsplit("/", 1)[1],
             "charges": [_charge(charge, reading) for charge in charges],
             "notices": [

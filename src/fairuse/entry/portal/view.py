@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.texts import local_time, money, translate, window_text
-from fairuse.rules.charging import charge_so_far
 from fairuse.rules.choice_texts import STATES, meaning
 from fairuse.rules.choices import TITLES, open_options
 from fairuse.rules.notice import where
@@ -15,6 +15,7 @@ from fairuse.stores.rows import FOREVER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fairuse.rules.charges import Charge
     from fairuse.rules.choices import Choice, Portal
     from fairuse.rules.ladder import Case
     from fairuse.rules.standing import Standing
@@ -46,6 +47,8 @@ class CaseView(NamedTuple):
     told_reading: str
     answer_by: str
     so_far: str
+    policy: str
+    policy_page: str
 
 
 class OptionView(NamedTuple):
@@ -57,11 +60,12 @@ class OptionView(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """Whose contract it is, when they read, and in which language."""
+    """Whose contract it is, when they read, in which language, and what signs their links."""
 
     terms: Terms
     moment: float
     language: str
+    portal: Portal | None
 
     def at(self, seconds: float | None) -> str:
         """Write a moment in the tenant's zone."""
@@ -70,11 +74,12 @@ class Reading(NamedTuple):
         return local_time(seconds, self.terms.zone, self.language)
 
 
-def case_view(case: Case, reading: Reading) -> CaseView:
-    """Give a case as its customer reads it."""
+def case_view(case: Case, so_far: Sequence[Charge], reading: Reading) -> CaseView:
+    """Give a case as its customer reads it; `so_far` is what it would be charged now."""
     language = reading.language
     limit = reading.terms.limit(case.rule)
-    told = case.notified_reading
+    told, version = case.notified_reading, case.policy or reading.terms.version
+    portal = reading.portal
     return CaseView(
         account=case.account,
         rule=case.rule,
@@ -86,7 +91,9 @@ def case_view(case: Case, reading: Reading) -> CaseView:
         told_at=reading.at(case.notified_at),
         told_reading="" if limit is None or told is None else limit.unit.number(told, language),
         answer_by=reading.at(case.answer_by),
-        so_far="" if limit is None else _so_far(case, limit, reading),
+        so_far=_total(so_far, language),
+        policy=version,
+        policy_page="" if portal is None else portal.policy_token(case.account, version),
     )
 
 
@@ -102,11 +109,9 @@ def figures(limit: LimitTerms, used: int, amount: int, language: str) -> Figures
     )
 
 
-def option_views(
-    case: Case, made: Sequence[Choice], portal: Portal | None, reading: Reading
-) -> list[OptionView]:
+def option_views(case: Case, made: Sequence[Choice], reading: Reading) -> list[OptionView]:
     """Give what can be chosen now; without a portal there are no pages to choose on."""
-    terms, language = reading.terms, reading.language
+    terms, language, portal = reading.terms, reading.language, reading.portal
     return [
         OptionView(
             translate(language, TITLES[option]),
@@ -117,9 +122,9 @@ def option_views(
     ]
 
 
-def _so_far(case: Case, limit: LimitTerms, reading: Reading) -> str:
-    """Give what would be charged if the window ended now; "" for nothing, and once it is over."""
-    if case.state == "closed":
-        return ""
-    charge = charge_so_far(case, limit, reading.terms, case.latest, reading.moment)
-    return "" if charge is None else money(charge.amount, charge.currency, reading.language)
+def _total(charges: Sequence[Charge], language: str) -> str:
+    """Add charges up, each currency by itself; "" for none."""
+    sums: dict[str, Decimal] = {}
+    for charge in charges:
+        sums[charge.currency] = sums.get(charge.currency, Decimal(0)) + charge.amount
+    return ", ".join(money(amount, currency, language) for currency, amount in sums.items())
