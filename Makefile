@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 POLICY ?= booking
 
-.PHONY: demo test coverage check bench faults docs lock httpbin clean
+.PHONY: demo test coverage check sbom bench faults docs lock httpbin clean
 
 demo: $(READY)
 	$(BIN)/fairuse demo --policy $(POLICY) $(DEMO)
@@ -28,6 +28,10 @@ check: $(READY)
 	$(BIN)/fairuse check
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
 
+# What the lock holds, as a CycloneDX bill of materials.
+sbom: $(READY)
+	$(BIN)/python -m tests.sbom fairuse.cdx.json
+
 bench: $(READY)
 	@$(BIN)/python -m bench $(BENCH)
 
@@ -37,11 +41,14 @@ faults: $(READY)
 docs: $(READY)
 	$(BIN)/mkdocs build --strict --quiet
 
-# The lock holds hashes and no index address; every platform and Python from 3.11 on is in it.
+# The lock holds hashes and no index address; every platform and Python from 3.11 on is in it. What
+# is younger than a week is left out: a hijacked release is found out by then.
+WEEK_AGO = $(shell $(PYTHON) -c "from datetime import *; print((datetime.now(UTC) - timedelta(7)).isoformat())")
+
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes \
+	uv pip compile --exclude-newer $(WEEK_AGO) --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --upgrade --quiet -o tests/hop/httpbin.lock tests/hop/httpbin.in
-	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras \
+	uv pip compile --exclude-newer $(WEEK_AGO) --universal --python-version 3.11 --generate-hashes --all-extras \
 		--no-header --no-annotate --upgrade --quiet -o requirements.lock pyproject.toml
 
 $(READY): requirements.lock pyproject.toml

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 from fairuse.base import metrics
 from fairuse.base.errors import UpstreamError
+from fairuse.base.incoming import Incoming
 from fairuse.base.keys import new_request_id
 from fairuse.base.log import logger
 from fairuse.base.wire import json_bytes
 from fairuse.endpoints import HEALTH_PATH, OUR_PATHS, READY_PATH
 from fairuse.rules.exchange import Exchange
+from fairuse.rules.hops import stopped
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import EVENTS_PATH, Refusal
 from fairuse.stages.admit import admit
@@ -36,9 +38,10 @@ from fairuse.stages.observe import counted, line
 from fairuse.stages.restrict import restricted
 from fairuse.stages.settle import lasts, settle, settle_so_far
 from fairuse.stages.throttle import throttled
+from fairuse.stores.faults import Faults
 from fairuse.stores.forces import Forces
 from fairuse.stores.load import Load
-from fairuse.stores.protocol import Exceeded, Receipt
+from fairuse.stores.protocol import Exceeded, Outcome, Receipt
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.callers import RecentEvents
     from fairuse.stores.configuration import Configuration
+    from fairuse.stores.evidence import EvidenceCollector
     from fairuse.stores.journal import Journal
     from fairuse.stores.protocol import Counters
 
@@ -74,6 +78,7 @@ class Pipeline:
     unknown_callers: RecentEvents
     refusals: RecentEvents
     journal: Journal
+    evidence: EvidenceCollector
     followups: Followups
     forward: Forward
     access_log: AccessLog
@@ -85,18 +90,20 @@ class Pipeline:
     load: Load = field(default_factory=Load)
     lasting: dict[Exchange, tuple[Subject, Receipt]] = field(default_factory=dict)
     cuts: dict[Exchange, Cut] = field(default_factory=dict)
+    faults: Faults = field(default_factory=Faults)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request along the way, and note how it went."""
         exchange = Exchange(scope, self.clock.now(), new_request_id())
         config = self.configuration.current
+        incoming = Incoming(receive)
         answer = Answer(exchange, send, dated=self.forward.dates_answers)
         try:
-            refusal = await self._way(exchange, config, receive, answer)
+            refusal = await self._way(exchange, config, incoming, answer)
             metrics.requests("served" if refusal is None else refusal.kind).inc()
             if refusal is not None:
                 await self.kept()
-                await answer.refuse(refusal, reader_of(exchange, config), receive)
+                await answer.refuse(refusal, reader_of(exchange, config), incoming)
         except UpstreamError as error:
             exchange.fault = error.kind
             metrics.requests(error.kind).inc()
@@ -105,7 +112,14 @@ class Pipeline:
             # server aborts it when the response stays incomplete.
             if not answer.started:
                 refusal = Refusal(error.kind, "upstream")
-                await answer.refuse(refusal, reader_of(exchange, config), receive)
+                await answer.refuse(refusal, reader_of(exchange, config), incoming)
+        except Exception:
+            # What an app raises is its own server's to handle, and a head that is out stays so.
+            if exchange.fault is not None or answer.started:
+                raise
+            self.faults.note(exchange, "refused")
+            metrics.requests(_FAULT.kind).inc()
+            await answer.refuse(_FAULT, reader_of(exchange, config), incoming)
         finally:
             self.note(exchange)
 
@@ -154,21 +168,24 @@ class Pipeline:
         receive: Receive,
         answer: Answer,
     ) -> Refusal | None:
-        """Go on with an account's request."""
-        if refusal := blocked_here(exchange, subject, config, self.blocks):
-            return refusal
-        if refusal := restricted(exchange, subject, self.forces, exchange.at.wall):
-            return refusal
-        if self.load.throttle and (refusal := throttled(exchange, subject, self.load)):
-            return refusal
-        plan = self.plans.of(exchange, subject)
-        if plan.reads:
-            read = await read_ahead(exchange, subject, receive)
-            if isinstance(read, Refusal):
-                return read
-            receive = read
-            exchange.at = self.clock.now()  # reading it may have taken long
-        receipt, answer.limits = await self.whether(exchange, subject, plan, config)
+        """Go on with an account's request; a fault of ours before it is forwarded refuses none."""
+        reading = False
+        try:
+            if refusal := self._kept_out(exchange, subject, config):
+                return refusal
+            plan = self.plans.of(exchange, subject)
+            if plan.reads:
+                reading = True
+                read = await read_ahead(exchange, subject, receive)
+                if isinstance(read, Refusal):
+                    return read
+                receive, reading = read, False
+                exchange.at = self.clock.now()  # reading it may have taken long
+            receipt, answer.limits = await self.whether(exchange, subject, plan, config)
+        except Exception:
+            if reading:  # nobody has the rest of its body any more
+                raise
+            receipt, answer.limits = self._in_spite_of_a_fault(exchange, subject)
         if isinstance(receipt, Refusal):
             return receipt
         answer.before_end = partial(self.settle, exchange, subject, receipt)
@@ -177,11 +194,23 @@ class Pipeline:
             if self.journal.strict and receipt.claims:
                 await self.journal.committed()
             await self.forward(exchange, config, counted(exchange, receive), answer)
+        except Exception:
+            exchange.fault = exchange.fault or "forward"
+            raise
         finally:
             self.load.end(exchange)
             answer.before_end()
             answer.before_end = None
         return None
+
+    def _kept_out(self, exchange: Exchange, subject: Subject, config: Config) -> Refusal | None:
+        """Give the refusal of what goes no further, whatever it would count."""
+        return (
+            blocked_here(exchange, subject, config, self.blocks)
+            or restricted(exchange, subject, self.forces, exchange.at.wall)
+            or (stopped(exchange, self.forward.via) if self.forward.via is not None else None)
+            or (throttled(exchange, subject, self.load) if self.load.throttle else None)
+        )
 
     async def whether(
         self, exchange: Exchange, subject: Subject, plan: Plan, config: Config
@@ -202,6 +231,17 @@ class Pipeline:
             self._refused(decision, exchange, subject, config)
         return refusal_of(decision, exchange.at), limits
 
+    def _in_spite_of_a_fault(
+        self, exchange: Exchange, subject: Subject
+    ) -> tuple[Receipt | Refusal, Headers]:
+        """Let a request through uncounted that a fault of ours kept from being decided (F-55)."""
+        if not self.faults.served(exchange, subject.account):
+            return _FAULT, []
+        exchange.moves, exchange.reads_answer, exchange.counts_bytes = (), False, False
+        nothing = Receipt([])
+        nothing.open = False
+        return nothing, [_FAULTY]
+
     def _refused(
         self, decision: Exceeded, exchange: Exchange, subject: Subject, config: Config
     ) -> None:
@@ -217,7 +257,13 @@ class Pipeline:
         if not receipt.open:
             return
         self.lasting.pop(exchange, None)
-        settle(exchange, subject, receipt, self.counters, self.journal, self.clock.now())
+        at = self.clock.now()
+        try:
+            costs = settle(exchange, subject, receipt, self.counters, self.journal, at)
+            self.evidence.note(exchange, subject, costs)
+        except Exception:  # noqa: BLE001  it is noted with its traceback
+            self.faults.note(exchange, "served")
+            self.counters.settle(receipt, Outcome.REFUSED, {}, at)  # nothing stays reserved
 
     def settle_lasting(self) -> None:
         """Count what long requests have come to so far; nobody has to wait for their end.
@@ -241,5 +287,8 @@ class Pipeline:
 
 
 _JSON = (b"content-type", b"application/json")
+_FAULT = Refusal("gateway-fault", "gateway")
+_FAULTY = (b"fairuse-degraded", b"gateway")
+"""Says that a fault of ours kept the request from being decided and counted."""
 _DEGRADED = (b"fairuse-degraded", b"counters")
 """Says that the limits were decided without the store that knows what other nodes counted."""

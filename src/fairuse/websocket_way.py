@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from fairuse.base import metrics
 from fairuse.base.errors import UpstreamError
+from fairuse.base.incoming import Incoming
 from fairuse.base.keys import new_request_id
 from fairuse.base.log import logger
 from fairuse.base.websocket.cuttable import Cut, Cuttable
 from fairuse.base.websocket.side import POLICY_VIOLATION, Close
 from fairuse.rules.exchange import Exchange
+from fairuse.rules.hops import stopped
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import Refusal
 from fairuse.stages.admit import admit
@@ -89,7 +91,7 @@ async def _refuse(
         await send({**message, "type": f"websocket.{message['type']}"})
 
     answer = Answer(exchange, send_rejection, dated=pipeline.forward.dates_answers)
-    await answer.refuse(refusal, reader_of(exchange, config), receive)
+    await answer.refuse(refusal, reader_of(exchange, config), Incoming(receive))
 
 
 async def _way(
@@ -109,6 +111,8 @@ async def _way(
     if refusal := blocked_here(exchange, subject, config, pipeline.blocks):
         return refusal
     if refusal := restricted(exchange, subject, pipeline.forces, exchange.at.wall):
+        return refusal
+    if forward.via is not None and (refusal := stopped(exchange, forward.via)):
         return refusal
     plan = pipeline.plans.of(exchange, subject)
     socket = _WebSocket(pipeline, exchange, subject, receive, send)

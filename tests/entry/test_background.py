@@ -10,7 +10,7 @@ from tests.support import Recorder, call, mounted, told
 
 from fairuse import followups as way
 from fairuse.base.errors import LedgerError
-from fairuse.entry import lifecycle
+from fairuse.entry import beside
 from fairuse.stages import notify
 from fairuse.stages.notify import notify_over
 from fairuse.stores.casebook import open_case
@@ -90,7 +90,7 @@ async def test_housekeeping_forgets_what_is_over(
     config: Path, recorder: Recorder, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Windows and blocks that are long over leave memory by themselves."""
-    monkeypatch.setattr(lifecycle, "SWEEP_SECONDS", 0.001)
+    monkeypatch.setattr(beside, "SWEEP_SECONDS", 0.001)
     async with mounted(config, recorder, clock) as fair:
         for _ in range(90):
             await call(fair)
@@ -117,7 +117,7 @@ async def test_housekeeping_survives_a_ledger_that_fails(
             raise LedgerError("disk full")
         tried.set()
 
-    monkeypatch.setattr(lifecycle, "SWEEP_SECONDS", 0)
+    monkeypatch.setattr(beside, "SWEEP_SECONDS", 0)
     monkeypatch.setattr(Ledger, "prune", failing)
     async with mounted(config, recorder, clock):
         async with asyncio.timeout(20):

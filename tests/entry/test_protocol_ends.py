@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +200,46 @@ def test_requests_are_told_that_the_client_is_gone(
         server.run(asyncio.sleep(0))
         app.answer(server)
     assert [hangup.happened for hangup in made] == [True] * 3
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+@pytest.mark.parametrize(
+    "sent",
+    [POST + b"Content-Length: 200000\r\n\r\n" + b"x" * 100_000, GET * 20],
+    ids=["a body that is not read", "requests that wait"],
+)
+def test_a_hang_up_is_noticed_where_nothing_is_read(loop: str, sent: bytes, *, reset: bool) -> None:
+    """HTTP-30, HTTP-32: back-pressure hides no hang-up for longer than heads and writes take."""
+    app = Waiting()
+    with Bounded(app, loop, head_timeout=1, write_timeout=0.2) as server:
+        with connected(server) as client:
+            client.sendall(sent)
+            assert app.asked.wait(20)
+            if reset:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert app.told.wait(20)
+        app.answer(server)
+
+
+def test_who_waits_for_us_to_read_is_not_gone(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP-32: a client that is there is not taken for gone, however long nothing is read."""
+    app = Waiting()
+    looked = threading.Semaphore(0)
+    with Bounded(app, loop, head_timeout=1, write_timeout=0.05) as server:
+        look = server.protocol._look
+
+        def noted(connection: HttpProtocol) -> None:
+            look(connection)
+            looked.release()
+
+        monkeypatch.setattr(server.protocol, "_look", noted)
+        with connected(server) as client:
+            client.sendall(POST + b"Content-Length: 200000\r\n\r\n" + b"x" * 100_000)
+            assert app.asked.wait(20)
+            assert all(looked.acquire(timeout=20) for _ in range(3))
+            app.answer(server)
+            client.sendall(b"x" * 100_000 + LAST)
+            assert statuses(rest(client)) == [200, 200]
 
 
 def test_an_answered_request_is_told_nothing(loop: str) -> None:

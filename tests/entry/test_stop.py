@@ -15,7 +15,7 @@ from tests.support import SALON, Recorder, Served, call, mounted, serving, told,
 
 from fairuse import FairUse
 from fairuse.base.errors import LedgerError
-from fairuse.entry import lifecycle
+from fairuse.entry import beside
 from fairuse.stages import notify
 from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger
@@ -103,7 +103,7 @@ async def test_a_block_nobody_was_told_of_is_told_at_the_next_start(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A16, S15: a block whose notice could not be written is told after the restart, once."""
-    monkeypatch.setattr(lifecycle, "TELL_SECONDS", 0.01)
+    monkeypatch.setattr(beside, "TELL_SECONDS", 0.01)
 
     with monkeypatch.context() as broken:
         broken.setattr(notify, "write_notice", disk_full)

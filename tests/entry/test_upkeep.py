@@ -13,7 +13,7 @@ from tests.entry.support import disk_full
 from tests.support import Recorder, call, mounted, told, write_config
 
 from fairuse.base.clock import ManualClock
-from fairuse.entry import lifecycle
+from fairuse.entry import beside
 from fairuse.entry.upkeep import Upkeep
 from fairuse.stages import notify
 from fairuse.stores.history import breaches_since, unjudged
@@ -208,7 +208,7 @@ async def test_a_fault_of_ours_does_not_end_it(
             raise ZeroDivisionError
         tried.set()
 
-    monkeypatch.setattr(lifecycle, "SWEEP_SECONDS", 0)
+    monkeypatch.setattr(beside, "SWEEP_SECONDS", 0)
     monkeypatch.setattr(Upkeep, "run", buggy)
     async with office.running(), asyncio.timeout(20):
         await tried.wait()

@@ -1,4 +1,4 @@
-"""Whatever happens to a case, on whatever ladder: no promise is broken, and no case is stuck."""
+"""Whatever happens to a case, on whatever ladder: no promise is broken, no case is stuck (F-54)."""
 
 from __future__ import annotations
 

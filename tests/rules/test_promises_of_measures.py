@@ -23,7 +23,7 @@ from fairuse.rules.record import NO_CASE
 
 @pytest.mark.parametrize("what", ["suspend", "degrade", "reduce", "custom"])
 def test_a_measure_needs_a_notice_that_was_delivered(what: str) -> None:
-    """P2, A15: nothing begins before the customer was contacted, whatever it is."""
+    """F-54, P2, A15: nothing begins before the customer was contacted, whatever it is."""
     assert broken(opened(), begun(what)) == ["P2"]
     assert broken(begun(what)) == ["P2"]
 
@@ -76,7 +76,7 @@ def test_a_measure_belongs_to_a_case() -> None:
     ],
 )
 def test_a_measure_has_an_end_or_a_day_to_look_at_it(end: dict[str, Any], kept: bool) -> None:
-    """P6: an end, the use being under the limit again, or a review; else it does not begin."""
+    """F-54, P6: an end, the use under the limit again, or a review; else it does not begin."""
     assert broken(opened(), told(), begun(**end)) == ([] if kept else ["P6"])
 
 
@@ -88,7 +88,7 @@ def test_a_measure_acts_not_backwards_and_a_forgiven_window_may() -> None:
 
 
 def test_a_measure_hits_its_scope() -> None:
-    """P9: that of its case or a part of it, of the account the case is about."""
+    """F-54, P9: that of its case or a part of it, of the account the case is about."""
     case = (opened(), told())
     assert broken(*case, begun(scope={"location": "x", "address": "::/64"})) == []
     assert broken(*case, begun(scope={"location": "y"})) == ["P9"]

@@ -23,7 +23,7 @@ from fairuse.rules import render as renderer
 from fairuse.rules.policy import Policy
 from fairuse.rules.promises import PROMISES
 from fairuse.rules.render import render
-from fairuse.rules.render_ladder import FROM_THE_LIMIT
+from fairuse.rules.render_ladder import BY_THE_UNIT, FROM_THE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +63,7 @@ TEXTS = [*texts()]
 NOBODY_WAITS = [("credits", ["ladder", "grace"]), ("documents", ["ladder", "grace"])]
 """Where what is done needs no more than the notice, the grace is for cases opened by hand alone."""
 CHARGES_FROM_THE_LIMIT = {"documents", "hosting", "telephony"}
+SWITCHES_THE_TARIFF = {"telephony"}
 
 Change = tuple[list[str | int], Any]
 
@@ -224,7 +225,10 @@ def test_all_promises_are_in_the_text(name: str, language: str) -> None:
     promised = dict(PROMISES)
     if name in CHARGES_FROM_THE_LIMIT:
         promised["P5"] = FROM_THE_LIMIT
-    assert _lines(text, 5)[-10:] == [f"- {translate(language, each)}" for each in promised.values()]
+    lines = [f"- {translate(language, each)}" for each in promised.values()]
+    if name in SWITCHES_THE_TARIFF:
+        lines.insert(5, f"- {translate(language, BY_THE_UNIT)}")
+    assert _lines(text, 5)[-len(lines) :] == lines
 
 
 def test_what_a_policy_charges_is_no_more_than_it_promises() -> None:

@@ -78,7 +78,6 @@ async def assert_ledger(fair: FairUse, name: str, *, early: bool = False) -> Non
     """Compare what was recorded with the expected ledger, and prove that no promise was broken.
 
     Early warnings are left out, unless asked for: they may come at any moment.
-    `FAIRUSE_REWRITE=1` writes the file anew, to be read before it is committed.
     """
     ledger = await told(fair.service)
     violations = [*map(str, (await verify(ledger, None)).violations)]
@@ -86,7 +85,14 @@ async def assert_ledger(fair: FairUse, name: str, *, early: bool = False) -> Non
     entries = [
         each for each in await entries_of(ledger) if early or each.data.get("kind") != "warning"
     ]
-    found = "".join(f"{_line(entry)}\n" for entry in entries)
+    assert_expected("".join(f"{line_of(entry)}\n" for entry in entries), name)
+
+
+def assert_expected(found: str, name: str) -> None:
+    """Compare a text with the expected one of a name.
+
+    `FAIRUSE_REWRITE=1` writes the file anew, to be read before it is committed.
+    """
     path = LEDGERS / f"{name}.txt"
     if os.environ.get("FAIRUSE_REWRITE"):
         path.write_text(found)
@@ -96,7 +102,8 @@ async def assert_ledger(fair: FairUse, name: str, *, early: bool = False) -> Non
     )
 
 
-def _line(entry: Entry) -> str:
+def line_of(entry: Entry) -> str:
+    """Write an entry of the record on a line, as the expected ledgers have it."""
     when = datetime.fromtimestamp(entry.at, AMSTERDAM)
     data = {name: entry.data[name] for name in SHOWN if entry.data.get(name) not in (None, "", {})}
     said = ", ".join(f"{name} {_text(name, value)}" for name, value in data.items())

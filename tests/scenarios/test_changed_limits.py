@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.scenarios.process import assert_ledger, delivered
 from tests.scenarios.support import (
     CONTACT,
     contract,
@@ -19,6 +20,7 @@ from tests.scenarios.support import (
 )
 from tests.support import Recorder, Reply, call, told
 
+from fairuse.stores.charges import charges_of
 from fairuse.stores.history import breaches_since
 
 if TYPE_CHECKING:
@@ -148,6 +150,13 @@ async def test_fewer_credits_charge_nothing_that_was_used_before(
         assert (notice.reading, notice.amount) == (61, 20)
         assert "only what comes after this notice" in notice.body
         assert CONTACT in notice.body
+        await delivered(fair, clock)
+        clock.advance(3_600)  # what is used in the hour of the notice is free
+        await use(fair, clock, 5, "studio")
+        await pass_time(fair, clock, "2026-12-07T12:00")
+        [charge] = await charges_of(await told(fair.service), account="studio")
+        assert (charge.units, str(charge.amount)) == (5, "0.25")
+        await assert_ledger(fair, "credits_lowered")
 
 
 async def test_a_higher_limit_makes_room_at_once(

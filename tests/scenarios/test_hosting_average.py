@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.scenarios.process import assert_ledger
 from tests.scenarios.support import (
     CONTACT,
     months,
@@ -92,6 +93,7 @@ async def test_ten_times_the_average_is_told_and_served(tmp_path: Path, clock: M
         assert CONTACT in notice.body
         assert (await fetch(fair, account=OTHERS[0])).status == 200
         assert await opened(fair, OTHERS[0]) == []
+        await assert_ledger(fair, "hosting_ten_times")
 
 
 async def test_ten_times_the_limit_is_served(tmp_path: Path, clock: ManualClock) -> None:

@@ -55,7 +55,7 @@ async def statuses(fair: FairUse, *paths: str, account: str = "salon") -> list[i
 async def test_a_suspended_account_and_nobody_else(
     tmp_path: Path, recorder: Recorder, clock: ManualClock
 ) -> None:
-    """C21, P9, P6, A32: the account is refused, the other is served, and it ends by itself."""
+    """F-54, C21, P6, P9, A32: the account is refused, others are served, and it ends by itself."""
     async with running(tmp_path, recorder, clock) as (fair, ledger):
         assert await statuses(fair, CENTRUM, "/sms") == [201, 201]
         await measured(ledger, "suspend", NOON)

@@ -246,7 +246,9 @@ async def test_a_message_that_is_too_large(tmp_path: Path) -> None:
 async def test_one_that_is_idle_is_closed(tmp_path: Path) -> None:
     """F-13: without a message for so long, both sides are told 1001."""
     async with upstream() as server, relay(tmp_path, server.port) as gateway:
-        gateway.front.gateway.websockets = RelayWebSocket(idle_seconds=0.05)
+        gateway.front.gateway.websockets = RelayWebSocket(
+            gateway.front.gateway._forward.via, idle_seconds=0.05
+        )
         async with gateway.connect() as client:
             await client.send("x")
             assert await client.recv() == "x"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -181,7 +180,7 @@ async def test_what_is_in_doubt_stays_so_until_somebody_can_tell(own: PostgresPl
         return True
 
     async with opened(own.url) as ledger:
-        ledger._in_doubt = InDoubt("lost", committed), Counter({USAGE: 5})
+        ledger._in_doubt = InDoubt("lost", committed), Batch(usage=[(USAGE, 5)])
         with pytest.raises(LedgerError, match="away"):
             await ledger.write(Batch(usage=[(USAGE, 7)]))
         assert await ledger.usage("anna") == {}

@@ -50,3 +50,8 @@ def bounded(name: str) -> str:
 def new_owner() -> str:
     """Give the name of a process that no other process has or had."""
     return secrets.token_hex(8)
+
+
+def new_gateway_name() -> str:
+    """Give a name by which a gateway knows itself again, and no other is known."""
+    return f"fairuse-{secrets.token_hex(4)}"

@@ -37,6 +37,9 @@ TURNED_AWAY = Counter(
     "fairuse_tallies_turned_away", "Counts that were not remembered, because there was no room."
 )
 
+_FAULTS = Counter(
+    "fairuse_faults", "Faults of the gateway, by what became of the request.", ["became"]
+)
 _DELIVERIES = Counter(
     "fairuse_deliveries", "Attempts to deliver a notice, by what became of them.", ["outcome"]
 )
@@ -66,6 +69,12 @@ OVERLOADS = Counter("fairuse_overloads", "How often the platform came to be over
 def requests(outcome: str) -> Counter:
     """Give the counter of an outcome: "served", or a kind of refusal."""
     return _REQUESTS.labels(outcome)
+
+
+@lru_cache(maxsize=8)
+def faults(became: str) -> Counter:
+    """Give the counter of faults by what became of the request: "served" or "refused"."""
+    return _FAULTS.labels(became)
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ often two packets.
 from __future__ import annotations
 
 import asyncio
+import select
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ LINGER_SECONDS = 2.0
 
 Closing at once would reset the connection under the answer (RFC 9112 section 9.6).
 """
+
+_GONE = getattr(select, "POLLRDHUP", 0)  # what only Linux tells; everybody tells of a reset
 
 
 class CorkedTransport(asyncio.Transport):
@@ -108,6 +111,13 @@ class CorkedTransport(asyncio.Transport):
         """Close at once; what waits is lost."""
         self._parts, self._size = [], 0
         self._transport.abort()
+
+    @property
+    def hung_up(self) -> bool:
+        """Say whether the client has closed the connection, where nothing is read to tell."""
+        wire = select.poll()
+        wire.register(self._transport.get_extra_info("socket").fileno(), _GONE)
+        return bool(wire.poll(0))
 
     def is_closing(self) -> bool:
         """Say whether nothing can be sent any more."""

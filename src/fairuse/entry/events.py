@@ -87,7 +87,7 @@ class EventsPage:
     ) -> Refusal | None:
         """Answer a request, or give the refusal."""
         if exchange.method != "POST":
-            return Refusal("method-not-allowed", "http", "events are sent with POST")
+            return Refusal("method-not-allowed", "http", "events are sent with POST", allow="POST")
         try:
             body = await whole_body(receive, MAX_BYTES)
             if body is None:

@@ -32,7 +32,7 @@ class Gateway:
         access_stream: TextIO | None = sys.stdout,
     ) -> None:
         self._forward = ToUpstream()
-        self.websockets = RelayWebSocket()
+        self.websockets = RelayWebSocket(self._forward.via)
         self.service = Service(Path(config), self._forward, clock, access_stream)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from fairuse.base.clock import SystemClock
 from fairuse.base.errors import StoreError, StoreMisconfigured
 from fairuse.base.log import AccessLog, logger
+from fairuse.entry.beside import (
+    again_and_again,
+    all_told,
+    collecting,
+    running,
+    written_at_the_end,
+)
 from fairuse.entry.events import EventsPage
 from fairuse.entry.fair_process import FairProcess
 from fairuse.entry.overload import OverloadWatch
@@ -27,20 +34,20 @@ from fairuse.stores.blocks import Blocks
 from fairuse.stores.breaches import Breaches
 from fairuse.stores.callers import RecentEvents
 from fairuse.stores.configuration import Configuration
+from fairuse.stores.evidence import EvidenceCollector
 from fairuse.stores.gone_over import gone_over
 from fairuse.stores.history import open_episodes
 from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger
-from fairuse.stores.memory import SWEEP_SECONDS, MemoryCounters
+from fairuse.stores.memory import MemoryCounters
 from fairuse.stores.shared.channel import Channel
 from fairuse.stores.shared.clock import StoreClock
 from fairuse.stores.shared.counters import SharedCounters
 from fairuse.stores.shared.news import News
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
     from pathlib import Path
-    from typing import Any, TextIO
+    from typing import TextIO
 
     from fairuse.base.clock import Clock
     from fairuse.base.instant import Instant
@@ -49,7 +56,6 @@ if TYPE_CHECKING:
     from fairuse.stores.protocol import Counters
 
 REMEMBERED_REFUSALS = 100_000
-TELL_SECONDS = 5.0
 
 log = logger(__name__)
 
@@ -112,7 +118,8 @@ class Service:
         if not embedded and not isinstance(self.clock, StoreClock):
             self.clock = StoreClock(self.clock)
         blocks, breaches, averages = Blocks(journal), Breaches(journal), Averages(ledger)
-        followups = Followups(self.clock, self.configuration, breaches, blocks, journal)
+        evidence = EvidenceCollector(journal)
+        followups = Followups(self.clock, self.configuration, breaches, blocks, journal, evidence)
         counters: Counters
         if isinstance(self.clock, StoreClock) and not embedded:
             counters = await _shared(settings, self.clock, followups, blocks, stack)
@@ -142,8 +149,11 @@ class Service:
             unknown_callers=callers,
             refusals=RecentEvents(REMEMBERED_REFUSALS),
             journal=journal,
+            evidence=evidence,
             forward=self._forward,
-            pages=Pages(self.clock, self.configuration, counters, blocks, ledger, callers),
+            pages=Pages(
+                self.clock, self.configuration, counters, blocks, ledger, callers, evidence
+            ),
             access_log=access_log,
             vitals=vitals,
             forces=process.forces,
@@ -151,20 +161,21 @@ class Service:
         process.forces.tell = pipeline.cut_restricted
         pipeline.events = EventsPage(self.clock, counters, journal, ledger)
         await followups.catch_up(ledger)
-        await stack.enter_async_context(_written_at_the_end(journal, ledger, self.clock))
-        await stack.enter_async_context(_running(followups.run(ledger)))
-        stack.push_async_callback(_all_told, pipeline)
+        await stack.enter_async_context(written_at_the_end(journal, ledger, self.clock))
+        await stack.enter_async_context(collecting(evidence))
+        await stack.enter_async_context(running(followups.run(ledger)))
+        stack.push_async_callback(all_told, pipeline)
         followups.written = process.delivery.written
-        await stack.enter_async_context(_running(process.delivery.run()))
-        await stack.enter_async_context(_running(process.follow()))
+        await stack.enter_async_context(running(process.delivery.run()))
+        await stack.enter_async_context(running(process.follow()))
         self.upkeep = Upkeep(self.clock, pipeline, counters, blocks, averages, ledger, process)
-        await stack.enter_async_context(_running(_again_and_again(self.upkeep)))
+        await stack.enter_async_context(running(again_and_again(self.upkeep)))
         self.overload = OverloadWatch(
             self.clock, self.configuration, pipeline.load, journal, ledger
         )
-        await stack.enter_async_context(_running(self.overload.run()))
-        await stack.enter_async_context(_running(watch(self.configuration)))
-        await stack.enter_async_context(_running(vitals.run()))
+        await stack.enter_async_context(running(self.overload.run()))
+        await stack.enter_async_context(running(watch(self.configuration)))
+        await stack.enter_async_context(running(vitals.run()))
         log.info("gateway.started", tenants=config.tenants, ledger=ledger.name)
         return pipeline
 
@@ -196,7 +207,7 @@ async def _shared(
         raise
     except StoreError as error:
         log.error("counters.store_away", reason=str(error), until="it is back, counted alone")
-    await stack.enter_async_context(_running(News(channel, namespace, blocks).run()))
+    await stack.enter_async_context(running(News(channel, namespace, blocks).run()))
     return counters
 
 
@@ -207,57 +218,3 @@ async def _take_up(
     journal.restore(await ledger.items(aged=True))
     blocks.restore(await ledger.blocks_since(moment - FORGIVEN_AFTER))
     breaches.restore(await open_episodes(ledger, moment))
-
-
-async def _again_and_again(upkeep: Upkeep) -> None:
-    """Run it every minute; whoever cancels this waits until a run is through with the ledger."""
-    while True:
-        run = asyncio.create_task(upkeep.run())
-        try:
-            await asyncio.shield(run)
-        except asyncio.CancelledError:
-            await asyncio.wait([run])
-            raise
-        except Exception:  # a fault of ours must not end what is to be done every minute
-            log.exception("upkeep.failed")
-        await asyncio.sleep(SWEEP_SECONDS)
-
-
-@asynccontextmanager
-async def _written_at_the_end(
-    journal: Journal, ledger: Ledger, clock: Clock
-) -> AsyncIterator[None]:
-    writer = asyncio.create_task(journal.run(ledger, clock))
-    try:
-        yield
-    finally:
-        journal.stop()
-        await writer
-
-
-async def _all_told(pipeline: Pipeline) -> None:
-    """Give the notices that are still to be written a moment; the next start finds the rest."""
-    try:
-        async with asyncio.timeout(TELL_SECONDS):
-            with suppress(StoreError):
-                await pipeline.counters.flush()
-            await pipeline.followups.join()
-    except TimeoutError:
-        log.error("notices.waiting", count=pipeline.followups.waiting)
-
-
-@asynccontextmanager
-async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run something beside the requests, and end it with the service."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(_report)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.error("background.died", reason=repr(error))

@@ -29,7 +29,7 @@ READ_ON = 16
 """Reading is paused when so many wait."""
 
 STALL_LOOKS = 4
-"""How often, within the time it may last, a stall is looked at."""
+"""How often, within the time it may last, a stall in either direction is looked at."""
 
 log = logger(__name__)
 
@@ -155,7 +155,7 @@ class HttpProtocol(BoundedParsing):
         self._alarm.by(self._deadline.due)
 
     def _look(self) -> None:
-        """See whether the client is late with something."""
+        """See whether the client is late with something, or gone."""
         now = self.loop.time()
         waiting = self._wire.get_write_buffer_size()
         if self._stall.lasts(now, self._wire.written, waiting):
@@ -163,9 +163,13 @@ class HttpProtocol(BoundedParsing):
             return
         if self._wire.is_closing():
             self._deadline.nothing()
+        elif self.flow.read_paused and self._wire.hung_up:
+            self._wire.abort()
+            return
         elif now >= self._deadline.due:
             self._late(now)
-        look = self.bounds.write_timeout / (STALL_LOOKS if waiting else 1)
+        stalls = waiting or self.flow.read_paused
+        look = self.bounds.write_timeout / (STALL_LOOKS if stalls else 1)
         self._alarm.by(min(self._deadline.due, now + look))
 
     def _late(self, now: float) -> None:

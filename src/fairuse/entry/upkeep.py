@@ -16,6 +16,7 @@ from fairuse.stages.meter import event_claims
 from fairuse.stages.notify import notify_ageing, notify_overload, notify_repeated
 from fairuse.stages.settle import settle_event
 from fairuse.stores.casebook import all_cases
+from fairuse.stores.evidence_rows import forget_evidence_of
 from fairuse.stores.history import breaches_since, note_judged, unjudged
 from fairuse.stores.rows import ItemAged
 
@@ -74,6 +75,7 @@ class Upkeep:
         self._counters.sweep(at)
         self._blocks.sweep(at.wall)
         self._pipeline.settle_lasting()
+        self._pipeline.evidence.tell()
         try:
             await self._write()
             await self._process.warnings.run(self._pipeline.journal.moved())
@@ -92,6 +94,14 @@ class Upkeep:
         await self._process.move()
         await self._averages.renew(self._pipeline.configuration.current, at.wall)
         await self._ledger.prune(at.wall)
+        await self._forget_evidence()
+
+    async def _forget_evidence(self) -> None:
+        """Forget where the use of tenants came from who want none of that kept."""
+        accounts = self._pipeline.configuration.current.accounts
+        unwanted = [name for name, terms in accounts.items() if not terms.keeps_evidence]
+        if unwanted:
+            await forget_evidence_of(self._ledger, unwanted)
 
     async def _take_up(self, at: Instant) -> None:
         """Take up what other processes did: blocks, items that aged, averages that were taken."""
@@ -126,7 +136,12 @@ class Upkeep:
                 case = judge(breach, breaches, closed, terms, at)
                 if case is not None:
                     head = self._pipeline.configuration.letterhead
-                    await notify_repeated(case, limit.case_after, terms, head, self._ledger)
+                    evidence = await self._pipeline.evidence.about_case(
+                        case, terms, self._ledger, at.wall
+                    )
+                    await notify_repeated(
+                        case, limit.case_after, terms, head, self._ledger, evidence
+                    )
             if terms is not None:  # a tenant that is left out is looked at once it is back
                 await note_judged(self._ledger, breach)
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fairuse.base.wire import Headers
     from fairuse.rules.config import Config
     from fairuse.rules.exchange import Exchange
+    from fairuse.rules.hops import Via
 
 HOP_BY_HOP = frozenset(
     {
@@ -109,7 +110,7 @@ def rejection_headers(headers: Headers, status: int, body: bytes) -> Headers:
     return [*passed, (b"content-length", str(len(body)).encode())]
 
 
-def forwarded_headers(exchange: Exchange, config: Config) -> Headers:
+def forwarded_headers(exchange: Exchange, config: Config, via: Via) -> Headers:
     """Give the headers that tell the upstream who is asking, and over which hops."""
     scheme: str = exchange.scope["scheme"]
     proto, host = SCHEMES.get(scheme, scheme).encode(), exchange.header(b"host")
@@ -123,6 +124,7 @@ def forwarded_headers(exchange: Exchange, config: Config) -> Headers:
         (b"x-forwarded-proto", proto),
         (b"x-request-id", exchange.request_id.encode()),
         (b"x-fairuse-account", account),
+        via.line(exchange.scope.get("http_version", "1.1")),
     ]
     return [*ours, (b"x-forwarded-host", host)] if host else ours
 

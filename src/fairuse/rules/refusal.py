@@ -65,11 +65,20 @@ PROBLEMS = {
         _("This method is not passed on"),
         _("The request was refused before anything was counted: {reason}."),
     ),
+    "loop": Problem(
+        HTTPStatus.LOOP_DETECTED,
+        BLANK,
+        _("This request goes round in a loop"),
+        _(
+            "It came back to the gateway that had passed it on, and was refused before anything"
+            " was counted. Its operator has to name another upstream."
+        ),
+    ),
     "too-large": Problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         BLANK,
         _("This request is too large to be read"),
-        _("What a request costs is read from its body, of at most {reason} bytes."),
+        _("Its body is read here, of at most {reason} bytes."),
     ),
     "unreadable-cost": Problem(
         HTTPStatus.BAD_REQUEST,
@@ -182,6 +191,12 @@ PROBLEMS = {
         _("This link is not one of ours"),
         _("It may have been cut off. Please open the whole link as it stands in the notice."),
     ),
+    "another-site": Problem(
+        HTTPStatus.FORBIDDEN,
+        BLANK,
+        _("This was sent by another website"),
+        _("Nothing was changed. Please open the link in the notice, and choose on its page."),
+    ),
     "no-such-case": Problem(
         HTTPStatus.NOT_FOUND,
         BLANK,
@@ -199,6 +214,12 @@ PROBLEMS = {
         BLANK,
         _("This case can't be answered in this way any more"),
         _("Nothing was changed. {reason}"),
+    ),
+    "gateway-fault": Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        BLANK,
+        _("This gateway could not handle the request"),
+        _("It is not your fault. Nothing was counted for this request. Please try again later."),
     ),
     "upstream-unreachable": Problem(
         HTTPStatus.BAD_GATEWAY,
@@ -258,6 +279,7 @@ class Figures:
 class Refusal:
     """One refusal: its kind (a key of PROBLEMS), the rule by name, and what is known of it.
 
+    `allow` lists the methods that would not be refused (RFC 9110 section 15.5.6).
     `until` is the moment (seconds since 1970) from which the same request can be let through, and
     `review` the one at which a measure without an end is looked at again (P6).
     """
@@ -268,6 +290,7 @@ class Refusal:
     until: float | None = None
     figures: Figures | None = None
     review: float | None = None
+    allow: str = ""
 
     @property
     def status(self) -> int:

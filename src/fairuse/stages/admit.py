@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from fairuse.rules.hops import PASSED_ON
 from fairuse.rules.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def admit(exchange: Exchange, config: Config, blocks: Blocks) -> Refusal | None:
     if reason := _ambiguity(exchange):
         return Refusal("ambiguous-request", "http", reason)
     if exchange.method in _NOT_PASSED_ON:
-        return Refusal("method-not-allowed", "http", f"the method is {exchange.method}")
+        reason = f"the method is {exchange.method}"
+        return Refusal("method-not-allowed", "http", reason, allow=PASSED_ON)
     if exchange.address.text in config.never_block:
         return None
     block = blocks.running_for_everybody(exchange.address.bucket, exchange.at.wall)

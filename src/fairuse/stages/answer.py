@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fairuse.base.jsonfield import EventStreamField
@@ -14,13 +15,15 @@ from fairuse.rules.refusal import problem_body
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from starlette.types import Message, Receive, Send
+    from starlette.types import Message, Send
 
+    from fairuse.base.incoming import Incoming
     from fairuse.base.wire import Header, Headers
     from fairuse.rules.exchange import Exchange
     from fairuse.rules.refusal import Reader, Refusal
 
 MAX_DISCARDED_BYTES = 64 * 1024
+MAX_DIGITS = len(str(MAX_DISCARDED_BYTES))
 LINGER_SECONDS = 2.0
 """How much, and how long, a refused client may go on uploading before the connection is closed.
 
@@ -90,8 +93,11 @@ class Answer:
         await self(self._start(status, headers, body))
         await self({"type": "http.response.body", "body": body})
 
-    async def refuse(self, refusal: Refusal, reader: Reader, receive: Receive) -> None:
-        """Send a refusal, and let the client finish reading it (RFC 9112 section 9.6)."""
+    async def refuse(self, refusal: Refusal, reader: Reader, incoming: Incoming) -> None:
+        """Send a refusal, and let the client finish reading it (RFC 9112 section 9.6).
+
+        The connection goes on where the body is here, or is soon.
+        """
         exchange = self._exchange
         exchange.rule = refusal.rule
         body = problem_body(refusal, reader)
@@ -100,15 +106,18 @@ class Answer:
             (b"content-language", reader.language.encode()),
             *_headers_of(refusal, exchange),
         ]
-        if not has_body(exchange.headers):
+        # To ask for the body of a client that waits for "100 Continue" would invite it.
+        asks = exchange.header(b"expect") is not None and not incoming.over
+        ends = asks or refusal.kind == "ambiguous-request"  # whoever is in front may see another
+        if not has_body(exchange.headers) or (not ends and await _is_over(incoming)):
             await self.whole(refusal.status, headers, body)
             return
-        headers.append((b"connection", b"close"))
+        if ends or not _is_short(exchange):
+            headers.append((b"connection", b"close"))
         await self(self._start(refusal.status, headers, body))
         await self({"type": "http.response.body", "body": body, "more_body": True})
-        # To ask for the body of a client that waits for "100 Continue" would invite it.
-        if exchange.header(b"expect") is None:
-            await _discard(receive)
+        if not asks:
+            await _discarded(incoming, LINGER_SECONDS)
         await self({"type": "http.response.body", "body": b""})
 
     def _start(self, status: int, headers: Sequence[Header], body: bytes) -> Message:
@@ -126,21 +135,32 @@ def _headers_of(refusal: Refusal, exchange: Exchange) -> Headers:
     headers = []
     if refusal.until is not None:
         headers.append(retry_after(refusal.until - exchange.at.wall))
+    if refusal.allow:
+        headers.append((b"allow", refusal.allow.encode()))
     if refusal.kind == "unknown-caller":
         header = refusal.reason.encode()
         headers.append((b"www-authenticate", b'ApiKey realm="fairuse", header="' + header + b'"'))
     return headers
 
 
-async def _discard(receive: Receive) -> None:
-    """Read on for a while, without keeping anything."""
-    discarded = 0
-    try:
-        async with asyncio.timeout(LINGER_SECONDS):
-            while discarded < MAX_DISCARDED_BYTES:
-                message = await receive()
-                discarded += len(message.get("body", b""))
-                if not message.get("more_body", False):
-                    return
-    except TimeoutError:
-        return
+def _is_short(exchange: Exchange) -> bool:
+    """Say whether the rest of a body is discarded sooner than a connection is opened anew."""
+    length = exchange.header(b"content-length")
+    if length is None or not length.isdigit() or len(length) > MAX_DIGITS:
+        return False
+    return int(length) <= MAX_DISCARDED_BYTES
+
+
+async def _is_over(incoming: Incoming) -> bool:
+    """Discard what is here of a body; say whether that is all of it, and it was no large one."""
+    return await _discarded(incoming, 0) <= MAX_DISCARDED_BYTES and incoming.over
+
+
+async def _discarded(incoming: Incoming, seconds: float) -> int:
+    """Read on for a while, without keeping anything; gives how many bytes came."""
+    count = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while not incoming.over and count <= MAX_DISCARDED_BYTES:
+                count += len((await incoming()).get("body", b""))
+    return count

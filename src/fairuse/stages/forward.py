@@ -6,6 +6,7 @@ This is the only stage in which the gateway and the middleware differ.
 from __future__ import annotations
 
 import asyncio
+from time import time
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from fairuse.base.errors import (
 )
 from fairuse.base.hangup import EXTENSION, HangUp
 from fairuse.base.hop.clients import client_named
+from fairuse.base.keys import new_gateway_name
 from fairuse.rules.exchange import CLIENT_GONE
 from fairuse.rules.forwarding import (
     forwarded_headers,
@@ -24,6 +26,8 @@ from fairuse.rules.forwarding import (
     request_headers,
     response_headers,
 )
+from fairuse.rules.headers import date_header
+from fairuse.rules.hops import PASSED_ON, Via, ends_here, one_hop_less
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -46,6 +50,11 @@ class Forward(Protocol):
     dates_answers: ClassVar[bool]
     """Whether our own answers need a Date, because no server in front adds one."""
 
+    @property
+    def via(self) -> Via | None:
+        """Give as whom requests are passed on; None where they go no hop further."""
+        ...
+
     async def __call__(
         self, exchange: Exchange, config: Config, receive: Receive, send: Send
     ) -> None:
@@ -61,6 +70,7 @@ class ToApp:
     """Hands the request to the app that the middleware wraps."""
 
     dates_answers: ClassVar[bool] = False
+    via: ClassVar[None] = None
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -98,6 +108,7 @@ class ToUpstream:
     dates_answers: ClassVar[bool] = True
 
     def __init__(self, make: Callable[[ClientName, int], Upstream] = client_named) -> None:
+        self.via = Via(new_gateway_name())
         self._make = make
         self._upstream: Upstream | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -106,6 +117,9 @@ class ToUpstream:
         self, exchange: Exchange, config: Config, receive: Receive, send: Send
     ) -> None:
         """Answer one request."""
+        if ends_here(exchange):
+            await _answered_here(send)
+            return
         upstream = self._upstream or self._first(config)
         # The loop is named because looking for it is a system call.
         relay = _Relay(exchange, receive, send, asyncio.current_task(self._loop))
@@ -116,7 +130,7 @@ class ToUpstream:
             watching = asyncio.create_task(relay.watch(hangup))
         hangup.watch(relay.client_gone)
         try:
-            await relay.run(upstream, config)
+            await relay.run(upstream, config, self.via)
         except asyncio.CancelledError:
             if not relay.given_up:
                 # Only the server cancels a request, when its time to drain is over.
@@ -173,7 +187,7 @@ class _Relay:
         self._send = send
         self._head_known = False
 
-    async def run(self, upstream: Upstream, config: Config) -> None:
+    async def run(self, upstream: Upstream, config: Config, via: Via) -> None:
         """Send the request, and pass the answer back."""
         exchange, target = self._exchange, config.upstream
         if target is None:
@@ -182,7 +196,7 @@ class _Relay:
             exchange.method,
             target,
             _path(exchange.scope),
-            _request_headers(exchange, config, target.origins[0]),
+            _request_headers(exchange, config, via, target.origins[0]),
             self._body.chunks() if self._body.announced else None,
         )
         try:
@@ -266,6 +280,13 @@ class _RequestBody:
             pass
 
 
+async def _answered_here(send: Send) -> None:
+    """Say what may be asked (RFC 9110 section 9.3.7)."""
+    headers = [(b"allow", PASSED_ON.encode()), (b"content-length", b"0"), date_header(int(time()))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
 def _cost_is_read(exchange: Exchange) -> bool:
     return all(move.reader is None or move.reader.over for move in exchange.moves)
 
@@ -276,9 +297,11 @@ def _path(scope: Any) -> bytes:
     return path + b"?" + query if query else path
 
 
-def _request_headers(exchange: Exchange, config: Config, origin: str) -> Headers:
+def _request_headers(exchange: Exchange, config: Config, via: Via, origin: str) -> Headers:
     theirs = _asking_plainly(exchange) if exchange.reads_answer else exchange.headers
-    headers = request_headers(theirs, forwarded_headers(exchange, config))
+    if exchange.method == "OPTIONS":
+        theirs = one_hop_less(exchange, theirs)
+    headers = request_headers(theirs, forwarded_headers(exchange, config, via))
     if exchange.header(b"host") is None:  # HTTP/1.0 has none, HTTP/1.1 needs one
         headers.insert(0, (b"host", urlsplit(origin).netloc.encode()))
     return headers

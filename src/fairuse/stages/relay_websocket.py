@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fairuse.base.wire import Headers
     from fairuse.rules.config import Config
     from fairuse.rules.exchange import Exchange
+    from fairuse.rules.hops import Via
 
 IDLE_SECONDS = 300.0
 """How long a WebSocket may go without a message in either direction (F-13)."""
@@ -50,7 +51,8 @@ class RelayWebSocket:
 
     dates_answers: ClassVar[bool] = True
 
-    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, via: Via, idle_seconds: float = IDLE_SECONDS) -> None:
+        self.via = via
         self._idle_seconds = idle_seconds
         self._turns = count()
         self.open = 0
@@ -118,7 +120,7 @@ class RelayWebSocket:
         first = next(self._turns) % len(target.origins)
         origins = (*target.origins[first:], *target.origins[:first])
         try:
-            await upstream.open(target, origins, _handshake(exchange, config))
+            await upstream.open(target, origins, _handshake(exchange, config, self.via))
         except HandshakeRejected as rejection:
             if not 200 <= rejection.status <= 599:
                 raise UpstreamBroken(f"status {rejection.status}") from None
@@ -132,11 +134,11 @@ def _with_request_id(headers: Headers, exchange: Exchange) -> Headers:
     return [*theirs, (b"x-request-id", exchange.request_id.encode())]
 
 
-def _handshake(exchange: Exchange, config: Config) -> Handshake:
+def _handshake(exchange: Exchange, config: Config, via: Via) -> Handshake:
     scope = exchange.scope
     path: bytes = scope["raw_path"]
     query: bytes = scope["query_string"]
-    headers = handshake_headers(exchange.headers, forwarded_headers(exchange, config))
+    headers = handshake_headers(exchange.headers, forwarded_headers(exchange, config, via))
     offered = [name for name in scope.get("subprotocols", ()) if _TOKEN.fullmatch(name)]
     return Handshake(path + b"?" + query if query else path, headers, offered)
 

@@ -36,8 +36,11 @@ def settle(
     counters: Counters,
     journal: Journal,
     at: Instant,
-) -> None:
-    """Count the units of a 2xx, give back those of anything else."""
+) -> dict[str, int | None]:
+    """Count the units of a 2xx, give back those of anything else.
+
+    Gives the counts of the meters that ask for more than one a request.
+    """
     outcome = _outcome(exchange)
     closed = [(move.meter, move.item) for move in exchange.moves if move.releases]
     already = journal.counted_already(subject.account, closed) if closed else {}
@@ -58,6 +61,7 @@ def settle(
         elif meter.kind == "items":
             _note_item(move, units or 0, subject.account, exchange.at.wall, journal)
     counters.settle(receipt, outcome, costs, at)
+    return costs
 
 
 def settle_so_far(

@@ -8,8 +8,10 @@ that leaves it as it is (F-41, F-42).
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from time import sleep
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import (
     and_,
@@ -26,6 +28,7 @@ from fairuse.rules.tally import KEPT_SECONDS, TallyKey
 from fairuse.stores import schema
 from fairuse.stores.case_rows import case_of
 from fairuse.stores.database import Database
+from fairuse.stores.evidence_rows import forget_evidence
 from fairuse.stores.rows import (
     FOREVER,
     Batch,
@@ -39,7 +42,7 @@ from fairuse.stores.rows import (
 from fairuse.stores.statements import batch_statements, driver_sql, item_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Exists
 
@@ -47,7 +50,17 @@ if TYPE_CHECKING:
     from fairuse.stores.backend import Backend
     from fairuse.stores.journal import EventKey
 
+Row = TypeVar("Row")
+
 SLOT = ("account", "limit_name", "window_text", "scope", "slot")
+ROWS_IN_A_TURN = 64
+MOST_TURNS = 32
+TURN_SECONDS = 0.0002
+"""How much is written before the requests, which may have the same core, have their turn.
+
+Without it they wait until all is written. Where the loop is busy a turn takes it 5 ms, which is
+what Python lets another thread wait; so a large batch has larger parts, and no more turns.
+"""
 EVENTS_KEPT = 400 * 86_400
 """How many seconds a usage event's id is remembered: longer than anybody retries."""
 
@@ -57,7 +70,7 @@ class Ledger(Database):
 
     def __init__(self, backend: Backend) -> None:
         super().__init__(backend)
-        self._in_doubt: tuple[InDoubt, Counter[UsageKey]] | None = None
+        self._in_doubt: tuple[InDoubt, Batch] | None = None
 
     async def write(self, batch: Batch) -> None:
         """Write a batch of the journal, whole or not at all. Raises LedgerError.
@@ -68,25 +81,26 @@ class Ledger(Database):
 
         def work(connection: Connection) -> None:
             for statement, rows in batch_statements(batch, self.dialect):
-                if rows:
-                    connection.exec_driver_sql(*driver_sql(statement, rows, self.dialect))
+                for some in _in_turns(rows):
+                    connection.exec_driver_sql(*driver_sql(statement, some, self.dialect))
             for item in batch.items:
                 connection.execute(item_statement(item, self.dialect))
 
         try:
             await self.at_once(work)
         except InDoubt as error:
-            self._in_doubt = error, Counter(dict(batch.usage))
+            self._in_doubt = error, batch
             raise
 
     async def _less_what_is_there(self, batch: Batch) -> Batch:
-        """Leave out usage that was added after all; whatever else is in a batch may be twice."""
+        """Leave out what was added up after all; whatever else is in a batch may be twice."""
         if self._in_doubt is None:
             return batch
         error, written = self._in_doubt
         if await error.committed():
-            left = Counter(dict(batch.usage)) - written
-            batch = batch._replace(usage=[*left.items()])
+            usage = Counter(dict(batch.usage)) - Counter(dict(written.usage))
+            evidence = Counter(dict(batch.evidence)) - Counter(dict(written.evidence))
+            batch = batch._replace(usage=[*usage.items()], evidence=[*evidence.items()])
         self._in_doubt = None
         return batch
 
@@ -177,9 +191,10 @@ class Ledger(Database):
         return [ItemRow(*row) for row in await self.rows(query)]
 
     async def prune(self, moment: float) -> None:
-        """Drop the slots and closed items that are over, and events told more than a year ago.
+        """Drop slots and closed items that are over, old evidence, and events told long ago.
 
-        The latest slot of a level stays; so do usage, cases, notices, blocks and breaches.
+        The latest slot of a level stays; so do usage, cases, blocks, breaches, and notices but for
+        their evidence.
         """
         slots, members = schema.slots, schema.members
         over = and_(_over(moment), or_(slots.c.level == 0, _newer_slot()))
@@ -191,6 +206,16 @@ class Ledger(Database):
             await connection.execute(delete(schema.events).where(told < moment - EVENTS_KEPT))
             closed = schema.items.c.closed_at
             await connection.execute(delete(schema.items).where(closed < moment - KEPT_SECONDS))
+            await forget_evidence(connection, moment)
+
+
+def _in_turns(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Give rows part by part, with a pause between two."""
+    size = max(ROWS_IN_A_TURN, math.ceil(len(rows) / MOST_TURNS))
+    for start in range(0, len(rows), size):
+        if start:
+            sleep(TURN_SECONDS)
+        yield rows[start : start + size]
 
 
 def _over(moment: float) -> ColumnElement[bool]:

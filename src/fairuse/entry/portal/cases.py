@@ -72,13 +72,14 @@ class CasesPage:
     ) -> Json | Refusal:
         if exchange.path == CASES_PATH:
             if exchange.method not in ("GET", "HEAD"):
-                return Refusal("method-not-allowed", "http", "cases are read with GET")
+                reason = "cases are read with GET"
+                return Refusal("method-not-allowed", "http", reason, allow="GET, HEAD")
             return {"cases": await self._all(subject)}
         found = _CHOICE.fullmatch(exchange.path)
         if found is None:
             return Refusal("no-such-case", "choice")
         if exchange.method != "POST":
-            return Refusal("method-not-allowed", "http", "a choice is made with POST")
+            return Refusal("method-not-allowed", "http", "a choice is made with POST", allow="POST")
         return await self._choose(int(found[1]), subject, receive)
 
     async def _all(self, subject: Subject) -> list[Json]:
@@ -93,7 +94,10 @@ class CasesPage:
     async def _choose(self, number: int, subject: Subject, receive: Receive) -> Json | Refusal:
         account, terms, at = subject.account, subject.terms, self._clock.now()
         try:
-            option, name = _told(await whole_body(receive, MAX_CHOICE))
+            body = await whole_body(receive, MAX_CHOICE)
+            if body is None:
+                return Refusal("too-large", "http", str(MAX_CHOICE))
+            option, name = _told(body)
         except ValueError as error:
             return Refusal("ambiguous-request", "choice", str(error))
         case = await case_numbered(self._ledger, number)
@@ -157,10 +161,10 @@ def case_json(
     }
 
 
-def _told(body: bytes | None) -> tuple[str, str]:
+def _told(body: bytes) -> tuple[str, str]:
     """Read the choice, and the name of who makes it. Raises ValueError."""
     try:
-        told = json.loads(body or b"")
+        told = json.loads(body)
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict) or not isinstance(told.get("choice"), str):

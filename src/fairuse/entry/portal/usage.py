@@ -12,6 +12,7 @@ from fairuse.entry.portal.html import send_html, wants_html
 from fairuse.entry.portal.latest import brought_up_to_date
 from fairuse.entry.portal.view import Reading, case_view, option_views
 from fairuse.rules.choices import CHOICE_PATH, POLICY_PATH
+from fairuse.rules.refusal import Refusal
 from fairuse.stages.bill import charges_so_far
 from fairuse.stores.charges import charges_of
 from fairuse.stores.choices import choices_made
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from fairuse.entry.usage import UsagePage
     from fairuse.rules.charges import Charge
     from fairuse.rules.exchange import Exchange, Subject
-    from fairuse.rules.refusal import Refusal
     from fairuse.rules.standing import Standing
     from fairuse.rules.terms import LimitTerms
     from fairuse.stages.answer import Answer
@@ -96,7 +96,9 @@ class UsageForPeople:
     async def __call__(
         self, exchange: Exchange, subject: Subject, _receive: Receive, answer: Answer
     ) -> Refusal | None:
-        """Answer a request."""
+        """Answer a request, or give the refusal."""
+        if exchange.method not in ("GET", "HEAD"):
+            return Refusal("method-not-allowed", "http", "usage is read with GET")
         if not wants_html(exchange):
             await self._usage(subject, answer)
             return None
