@@ -11,10 +11,10 @@ from urllib.parse import unquote
 
 from fairuse.base.texts import iso_time
 from fairuse.endpoints import HEALTH_PATH, READY_PATH
+from fairuse.entry.rulings import rulings_of
 from fairuse.entry.usage import of_limit
 from fairuse.rules.blocks import FORGIVEN_AFTER
 from fairuse.rules.exchange import Exchange, Subject
-from fairuse.rules.precedence import rulings
 from fairuse.rules.refusal import EVENTS_PATH, PROBLEMS, USAGE_PATH, Refusal
 from fairuse.stages.admit import admit
 from fairuse.stages.decide import decide, refusal_of
@@ -70,7 +70,7 @@ async def explain_account(configuration: Configuration, account: str, clock: Clo
     """
     stands = await standing_of(configuration, account, clock)
     terms = configuration.current.accounts[account]
-    return {**stands, "rulings": _rulings(terms, clock.now())}
+    return {**stands, "rulings": rulings_of(terms, clock.now().wall)}
 
 
 async def standing_of(configuration: Configuration, account: str, clock: Clock) -> Json:
@@ -208,19 +208,6 @@ def _head(terms: Terms, at: Instant) -> Json:
         "at": iso_time(at.wall, terms.zone),
         "in_force": terms.applies_at(at.wall),
     }
-
-
-def _rulings(terms: Terms, at: Instant) -> list[Json]:
-    """Give which rule says each limit, amount and tariff, and which ones it beat (C02)."""
-    return [
-        {
-            "about": ruling.about,
-            "scope": dict(ruling.scope),
-            "won": ruling.won._asdict(),
-            "beat": [rule._asdict() for rule in ruling.beat],
-        }
-        for ruling in rulings(terms, at.wall)
-    ]
 
 
 def _meter(move: Movement) -> Json:

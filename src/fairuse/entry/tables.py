@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
+from fairuse.entry.rulings import ruling_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,7 +24,7 @@ def show(found: dict[str, Any]) -> None:
     for title, lines in (
         ("Meters it moves", map(_meter, found.get("meters", []))),
         ("Limits", map(_limit, found.get("limits", []))),
-        ("What decides", map(_ruling, found.get("rulings", []))),
+        ("What decides", map(ruling_lines, found.get("rulings", []))),
     ):
         _print_list(console, title, lines)
     if "outcome" in found:
@@ -48,23 +50,6 @@ def _limit(limit: dict[str, Any]) -> str:
     used = f"{_number(limit['used'])}{asked} of {_number(limit['amount'])}"
     what = f"{limit['unit']}, {limit['window']}; over: {limit['over']}; {limit['standing']}"
     return f"  {limit['limit']}{scope}: {used} {what}\n      {limit['source']}"
-
-
-def _ruling(ruling: dict[str, Any]) -> str:
-    about, won = ruling["about"], ruling["won"]
-    scope = f" ({', '.join(map(str, ruling['scope'].values()))})" if ruling["scope"] else ""
-    if not ruling["beat"]:
-        return f"  {about}{scope}: {_rule(won, about)}"
-    beat = [f"beats {rule['value']} {_rule(rule, about)}" for rule in ruling["beat"]]
-    why = [f'"{won["reason"]}"'] if won["reason"] else []
-    lines = [f"  {about}{scope}: {won['value']}", _rule(won, about), *why, *beat]
-    return "\n      ".join(lines)
-
-
-def _rule(rule: dict[str, str], about: str) -> str:
-    """Name a rule by its file, and by its key where that says more than what it is about."""
-    key = "" if rule["key"] == about else f": {rule['key']}"
-    return f"by {rule['file']}{key}"
 
 
 def _number(value: float | None) -> str:
