@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.breaches import Breaches
     from fairuse.stores.configuration import Configuration
+    from fairuse.stores.evidence import EvidenceCollector
     from fairuse.stores.journal import Journal
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.protocol import Crossing, Exceeded
@@ -53,12 +54,14 @@ class Followups:
         breaches: Breaches,
         blocks: Blocks,
         journal: Journal,
+        evidence: EvidenceCollector,
     ) -> None:
         self._clock = clock
         self._configuration = configuration
         self._breaches = breaches
         self._blocks = blocks
         self._journal = journal
+        self._evidence = evidence
         self._queue: asyncio.Queue[_Followup] = asyncio.Queue()
         self.written: asyncio.Event | None = None
         """Set as soon as there may be something to deliver."""
@@ -142,7 +145,8 @@ class Followups:
         at = self._clock.now()
         case = escalate(breach, terms, at)
         if case is not None:
-            await notify_over(case, breach, terms, head, ledger)
+            evidence = await self._evidence.about_case(case, terms, ledger, at.wall)
+            await notify_over(case, breach, terms, head, ledger, evidence)
         needed = terms.rules.case_after
         if needed is not None:
             if not await self._journal.flush(ledger, at):

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from fairuse.stores.blocks import Blocks
     from fairuse.stores.callers import RecentEvents
     from fairuse.stores.configuration import Configuration
+    from fairuse.stores.evidence import EvidenceCollector
     from fairuse.stores.journal import Journal
     from fairuse.stores.protocol import Counters
 
@@ -77,6 +78,7 @@ class Pipeline:
     unknown_callers: RecentEvents
     refusals: RecentEvents
     journal: Journal
+    evidence: EvidenceCollector
     followups: Followups
     forward: Forward
     access_log: AccessLog
@@ -257,7 +259,8 @@ class Pipeline:
         self.lasting.pop(exchange, None)
         at = self.clock.now()
         try:
-            settle(exchange, subject, receipt, self.counters, self.journal, at)
+            costs = settle(exchange, subject, receipt, self.counters, self.journal, at)
+            self.evidence.note(exchange, subject, costs)
         except Exception:  # noqa: BLE001  it is noted with its traceback
             self.faults.note(exchange, "served")
             self.counters.settle(receipt, Outcome.REFUSED, {}, at)  # nothing stays reserved

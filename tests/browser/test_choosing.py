@@ -99,7 +99,7 @@ def test_a_customer_chooses(browser: Browser, choosing: Asked, viewport: Viewpor
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-@pytest.mark.parametrize("what", ["choice", "usage", "policy", "unknown"])
+@pytest.mark.parametrize("what", ["choice", "usage", "policy", "unexplained", "unknown"])
 def test_a_page_can_be_read(
     browser: Browser, choosing: Asked, viewport: ViewportSize, what: str
 ) -> None:
@@ -110,6 +110,7 @@ def test_a_page_can_be_read(
         "choice": choosing.path("reduce"),
         "usage": "/fairuse/usage",
         "policy": "/fairuse/policy",
+        "unexplained": choosing.unexplained,
         "unknown": "/fairuse/choice/unknown",
     }
     page.goto(choosing.front.url + paths[what])
@@ -143,6 +144,27 @@ def test_the_keyboard_is_enough(browser: Browser, choosing: Asked) -> None:
         page.keyboard.press("Enter")
     assert page.get_by_role("status").is_visible()
     assert len(choosing.choices()) == 1
+    page.context.close()
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_a_customer_who_cannot_explain_it_hears_what_to_check(
+    browser: Browser, choosing: Asked, viewport: ViewportSize
+) -> None:
+    """C16, C17: from the choice to who asked for what, the answer, its advice, and back."""
+    problems: list[str] = []
+    page = _opened(browser, viewport, problems)
+    page.goto(choosing.front.url + choosing.path("reduce"))
+    assert page.get_by_text("POST /locations/centrum/appointments").is_visible()
+    page.get_by_role("link", name="Ik kan het niet verklaren").click()
+    page.get_by_label("Uw naam").fill("Anna Jansen")
+    page.get_by_role("button", name="Ik kan het niet verklaren").click()
+    assert page.get_by_role("heading", name="Uw antwoord is genoteerd").is_visible()
+    assert page.get_by_text("malware op uw website").is_visible()
+    assert choosing.case.state == "notified"
+    page.get_by_role("link", name="Het gebruik terugbrengen").click()
+    assert page.get_by_role("button", name="Het gebruik terugbrengen").is_visible()
+    assert problems == []
     page.context.close()
 
 

@@ -53,6 +53,7 @@ async def test_a_webhook_is_signed_as_the_standard_says(
             "subject": "Uw gebruik",
             "body": "5.001 van 5.000\n\nGroet €",
             "choices": {"reduce": "https://choose.example/x"},
+            "evidence": None,
         },
     }
     [(headers, _)] = receiver.seen

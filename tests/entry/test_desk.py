@@ -11,10 +11,10 @@ from tests.scenarios.support import contract, go_to, key_of, pass_time, running,
 from tests.support import Recorder, call, told
 
 from fairuse.base.errors import NotPossible
-from fairuse.entry.desk import Desk, Wanted
+from fairuse.entry.desk import Desk
+from fairuse.rules.grants import Grant
 from fairuse.rules.process import Step
 from fairuse.rules.tariffs import parse_price
-from fairuse.stores.casebook import all_cases
 from fairuse.stores.charges import charges_of
 from fairuse.stores.outbox import letters
 
@@ -92,7 +92,7 @@ async def test_a_measure_on_a_case_opened_by_hand_has_an_end(
     assert await desk.open("salon", "key-sharing", "five people share one key")
     assert not await desk.open("salon", "key-sharing", "five people share one key")
     await delivered(salon, clock)
-    [_, case] = await all_cases(desk.ledger, "salon")
+    [_, case] = await desk.ledger.cases("salon", closed=False)
     step = {"on": "still over", "do": "suspend", "routes": ["* /**"]}
     with pytest.raises(NotPossible, match="P6"):
         await desk.propose(case.id, Step.model_validate({**step, "until": "under the limit"}))
@@ -127,7 +127,7 @@ async def test_what_was_bought_is_not_charged(
 ) -> None:
     """A27, E10, D12: an override before more is used leaves nothing to charge."""
     await chosen(salon, clock, "salon", "accept charges")
-    wanted = Wanted("salon", MONTHLY, "override", "50", "wedding season", CENTRUM)
+    wanted = Grant(0, "salon", MONTHLY, "override", "50", CENTRUM, reason="wedding season")
     assert await desk.grant(wanted)
     with pytest.raises(NotPossible, match='there is no limit "nothing"'):
         await desk.grant(wanted._replace(limit="nothing"))

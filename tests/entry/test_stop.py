@@ -40,11 +40,11 @@ async def test_what_is_noted_during_the_last_write_is_written_too(
     async def slow(batch: Any) -> None:
         await write(batch)
         if batch.usage[0][1] == 1:
-            journal.note_usage("anna", "", "m", 10, clock.wall)
+            journal.note_usage("anna", "", "m", 10, int(clock.wall))
             journal.stop()
 
     monkeypatch.setattr(ledger, "write", slow)
-    journal.note_usage("anna", "", "m", 1, clock.wall)
+    journal.note_usage("anna", "", "m", 1, int(clock.wall))
     await journal.run(ledger, clock)
     assert list((await ledger.usage("anna")).values()) == [11]
     await ledger.close()
@@ -63,7 +63,7 @@ async def test_a_journal_survives_any_error(
         await write(batch)
 
     monkeypatch.setattr(ledger, "write", failing)
-    journal.note_usage("anna", "", "m", 3, clock.wall)
+    journal.note_usage("anna", "", "m", 3, int(clock.wall))
     assert [await journal.flush(ledger, clock.now()) for _ in range(3)] == [False, False, True]
     assert list((await ledger.usage("anna")).values()) == [3]
     await ledger.close()
@@ -122,7 +122,7 @@ async def test_a_cancelled_journal_writes_first(tmp_path: Path, clock: ManualClo
     journal = Journal()
     running = asyncio.create_task(journal.run(ledger, clock))
     await asyncio.sleep(0)
-    journal.note_usage("anna", "", "m", 2, clock.wall)
+    journal.note_usage("anna", "", "m", 2, int(clock.wall))
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
@@ -147,7 +147,7 @@ async def test_a_write_that_is_cancelled_is_through_before_the_journal_ends(
         await write(batch)
 
     monkeypatch.setattr(ledger, "write", slow)
-    journal.note_usage("anna", "", "m", 2, clock.wall)
+    journal.note_usage("anna", "", "m", 2, int(clock.wall))
     running = asyncio.create_task(journal.run(ledger, clock))
     await begun.wait()
     running.cancel()

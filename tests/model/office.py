@@ -18,7 +18,7 @@ from fairuse.rules.choices import Choice, open_options
 from fairuse.stages.choose import choose
 from fairuse.stages.escalate import escalate
 from fairuse.stages.notify import notify_over
-from fairuse.stores.casebook import measures
+from fairuse.stores.casebook import live_measures
 from fairuse.stores.choices import choices_made
 from fairuse.stores.configuration import Configuration
 from fairuse.stores.ledger import Ledger
@@ -220,7 +220,7 @@ class Office:
 
     def live_measures(self) -> list[Measure]:
         """Give the measures that are proposed or in force."""
-        found: list[Measure] = self._do(measures(self.ledger, "proposed", "in force"))
+        found: list[Measure] = self._do(live_measures(self.ledger))
         return found
 
     def verify(self) -> Verified:

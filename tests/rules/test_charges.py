@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.rules.support_charges import NOVEMBER, OCTOBER, a_case, booking, limit_of, local
+from tests.rules.support_charges import NOVEMBER, OCTOBER, a_case, booking, limit_of
 
 from fairuse.base.errors import ChargeError
 from fairuse.rules.charges import Charge, arithmetic, line_of, measured, waived_by
@@ -112,12 +112,10 @@ def test_what_is_due_is_never_negative(cents: int, share: int, before: int) -> N
     assert is_in_minor_units(part, "EUR")
 
 
-def test_a_charge_is_of_the_month_its_window_ends_in() -> None:
-    """E36: the month is the customer's own, and a window up to midnight is of the month before."""
-    assert f"{CHARGE.month:%Y-%m-%d}" == "2026-10-01"
-    assert f"{CHARGE._replace(ends_at=NOVEMBER + 1).month:%Y-%m}" == "2026-11"
-    tokyo = CHARGE._replace(zone="Asia/Tokyo")
-    assert f"{tokyo.month:%Y-%m}" == "2026-11"
-    cost = CHARGE._replace(starts_at=OCTOBER, ends_at=OCTOBER)
-    assert f"{cost.month:%Y-%m}" == "2026-10"
-    assert f"{CHARGE._replace(ends_at=local('2026-10-01')).month:%Y-%m}" == "2026-10"
+def test_a_charge_is_billed_in_the_month_it_is_final_in() -> None:
+    """E36: the month is the customer's own, whichever window the charge is for."""
+    final = CHARGE._replace(final_at=NOVEMBER)
+    assert f"{final.month:%Y-%m-%d}" == "2026-11-01"
+    assert f"{final._replace(ends_at=OCTOBER).month:%Y-%m}" == "2026-11"
+    assert f"{final._replace(final_at=NOVEMBER - 1).month:%Y-%m}" == "2026-10"
+    assert f"{final._replace(zone='America/Lima').month:%Y-%m}" == "2026-10"

@@ -145,7 +145,9 @@ def test_no_cell_is_a_formula(text: str) -> None:
 def test_the_statement_is_by_account_and_rule() -> None:
     """A21: each account has its rules, each rule its charges, and each their sums."""
     other = USAGE._replace(id=3, rule="month", currency="USD")
-    whole: dict[str, Any] = json.loads(statement_json(OCTOBER, in_order([*CHARGES, other])))
+    whole: dict[str, Any] = json.loads(
+        statement_json(OCTOBER, in_order([*CHARGES, other]), complete=True)
+    )
     assert whole["month"] == "2026-10"
     assert [
         (each["account"], [rule["rule"] for rule in each["rules"]]) for each in whole["accounts"]
@@ -164,7 +166,8 @@ def test_the_statement_is_by_account_and_rule() -> None:
 
 def test_a_month_without_charges_has_a_statement() -> None:
     """A21: that there is nothing to pay is said, too."""
-    assert json.loads(statement_json(OCTOBER, [])) == {
+    assert json.loads(statement_json(OCTOBER, [], complete=True)) == {
+        "complete": True,
         "month": "2026-10",
         "accounts": [],
         "sums": [],

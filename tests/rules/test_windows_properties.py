@@ -18,7 +18,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fairuse.rules.windows import BillingDay, Calendar, Unit, months_before, same_day
+from fairuse.rules.windows import (
+    HOUR,
+    BillingDay,
+    Calendar,
+    Unit,
+    hour_of,
+    months_before,
+    same_day,
+)
 
 DAY = 86_400
 APIA = ZoneInfo("Pacific/Apia")
@@ -227,3 +235,14 @@ def test_a_day_of_unchanged_clocks_has_86400_seconds(place: Place) -> None:
     span = Calendar("day").span(place.moment, place.zone)
     changed = any(span.start <= change <= span.end for change in _changes(place.zone))
     assert changed or span.end - span.start == DAY
+
+
+@given(zone=ZONES, moment=st.floats(_utc("2020-01-01"), LAST, exclude_max=True))
+@example(ZoneInfo("Asia/Kolkata"), _utc("2026-10-31T18:45:00"))
+@example(ZoneInfo("Australia/Lord_Howe"), _utc("2026-10-03T15:15:00"))
+def test_an_hour_is_in_one_day(zone: ZoneInfo, moment: float) -> None:
+    """F-34, F-35: usage that is kept by the hour is kept in the day that it was used in."""
+    hour, (start, end) = hour_of(moment, zone), Calendar("day").span(moment, zone)
+    assert hour <= moment < hour + HOUR
+    assert start <= hour
+    assert hour + HOUR <= end

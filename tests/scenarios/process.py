@@ -16,7 +16,6 @@ from fairuse.entry.deliver import grace_of
 from fairuse.entry.desk import Desk
 from fairuse.rules.choices import Choice
 from fairuse.stages.choose import choose
-from fairuse.stores.casebook import all_cases
 from fairuse.stores.outbox import letters, note_delivered
 from fairuse.stores.record import entries_of
 from fairuse.stores.verify import verify
@@ -49,7 +48,7 @@ async def delivered(fair: FairUse, clock: ManualClock) -> None:
 async def chosen(fair: FairUse, clock: ManualClock, account: str, option: str) -> Case | None:
     """Have a customer choose in the one case that is open."""
     ledger = await told(fair.service)
-    [case] = await all_cases(ledger, account)
+    [case] = await ledger.cases(account, closed=False)
     config = fair.service.configuration.current
     ladder, operators = config.accounts[account].rules.ladder, config.settings.notices.operators
     choice = Choice(option, clock.wall, account, "link")
@@ -59,7 +58,9 @@ async def chosen(fair: FairUse, clock: ManualClock, account: str, option: str) -
 async def decided(fair: FairUse, account: str, happening: Happening, rule: str = "") -> Case | None:
     """Have an operator decide in the oldest case that is open, or the oldest under a rule."""
     ledger = await told(fair.service)
-    [case, *_] = [each for each in await all_cases(ledger, account) if rule in ("", each.rule)]
+    [case, *_] = [
+        each for each in await ledger.cases(account, closed=False) if rule in ("", each.rule)
+    ]
     decisions = Decisions(fair.service.clock, fair.service.configuration, ledger)
     return await decisions.decide(case, happening, "olga")
 
@@ -67,7 +68,7 @@ async def decided(fair: FairUse, account: str, happening: Happening, rule: str =
 async def proposed_by_hand(fair: FairUse, clock: ManualClock, account: str, action: str) -> Case:
     """Have an operator propose a step of the policy in the one case that is open."""
     ledger = await told(fair.service)
-    [case] = await all_cases(ledger, account)
+    [case] = await ledger.cases(account, closed=False)
     desk = Desk(fair.service.configuration, ledger, "olga", clock)
     step = await desk.step_of_policy(case.id, action)
     assert step is not None

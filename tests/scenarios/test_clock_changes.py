@@ -126,3 +126,21 @@ async def test_calls_of_the_hour_that_comes_twice(
             moment("2026-10-01T00:00+02:00"),
             moment("2026-11-01T00:00+01:00"),
         )
+
+
+async def test_usage_is_kept_by_the_hours_of_the_customer(
+    tmp_path: Path, recorder: Recorder, clock: ManualClock
+) -> None:
+    """F-34: where midnight is at half past, the hours before it and after it are kept apart."""
+    salon = contract("salon", "booking", "[packages.standard]\nlocations = 1", zone="Asia/Kolkata")
+    config = shipped(tmp_path, {"salon": salon})
+    go_to(clock, "2026-10-31T18:29:00Z")
+    async with running(config, recorder, clock) as fair:
+        await book(fair, clock, 2)
+        go_to(clock, "2026-10-31T18:30:00Z")
+        await book(fair, clock, 3)
+        usage = await (await told(fair.service)).usage("salon")
+    hours = {"2026-10-31T17:30:00Z": 2, "2026-10-31T18:30:00Z": 3}
+    assert {key.hour: units for key, units in usage.items()} == {
+        moment(hour): units for hour, units in hours.items()
+    }

@@ -9,7 +9,8 @@ from tests.scenarios.process import assert_ledger, delivered
 from tests.scenarios.support_documents import ACME, contract, office, write_contracts
 from tests.support import told
 
-from fairuse.entry.desk import Desk, Wanted
+from fairuse.entry.desk import Desk
+from fairuse.rules.grants import Grant
 from fairuse.stores.charges import charges_of
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ async def test_three_channels_with_a_top_up_in_the_middle(
         await delivered(desk.fair, clock)
         ledger = await told(desk.fair.service)
         operator = Desk(desk.fair.service.configuration, ledger, "olga", desk.fair.service.clock)
-        more = Wanted(ACME, "phone", "top-up", "3", "asked by mail", once="order-7")
+        more = Grant(0, ACME, "phone", "top-up", "3", reason="asked by mail", once="order-7")
         assert await operator.grant(more)
         assert not await operator.grant(more)
         process = desk.fair.service.process

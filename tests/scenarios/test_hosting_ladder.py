@@ -12,7 +12,6 @@ from tests.support import told
 
 from fairuse.entry.desk import Desk
 from fairuse.rules.tariffs import Price, parse_price
-from fairuse.stores.casebook import all_cases
 from fairuse.stores.charges import charges_of
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ async def test_refused_and_persisting_it_is_charged_with_its_cost(
         await over(fair, clock, "2026-11-20T12:00", 10 * GB)
         await pass_time(fair, clock, "2026-11-28T12:00")
         ledger = await told(fair.service)
-        [case] = await all_cases(ledger, SHOP)
+        [case] = await ledger.cases(SHOP, closed=False)
         assert case.state == "declined"
         assert (await fetch(fair)).status == 200
         await over(fair, clock, "2026-12-10T12:00", 20 * GB)
@@ -80,5 +79,5 @@ async def test_one_month_over_is_nothing_more_than_a_notice(
         await over(fair, clock, "2026-11-10T12:00", 10 * GB)
         await pass_time(fair, clock, "2026-12-20T12:00")
         ledger = await told(fair.service)
-        assert await all_cases(ledger, SHOP) == []
+        assert await ledger.cases(SHOP, closed=False) == []
         assert await charges_of(ledger, account=SHOP) == []

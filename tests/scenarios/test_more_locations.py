@@ -11,7 +11,6 @@ from tests.delivery.servers import Authority, mail_server
 from tests.scenarios.support import contract, key_of, running, shipped
 from tests.support import Recorder, call, told
 
-from fairuse.stores.casebook import all_cases
 from fairuse.stores.choices import choices_made
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ async def noted(fair: FairUse) -> None:
     """Wait until the delivery is written down, from when on there is a choice."""
     ledger = await told(fair.service)
     async with asyncio.timeout(20):
-        while [case.state for case in await all_cases(ledger, "salon")] == ["open"]:
+        while [case.state for case in await ledger.cases("salon", closed=False)] == ["open"]:
             pass
 
 
@@ -80,7 +79,7 @@ async def test_ten_locations_of_which_one_is_bought(
         async with running(config, recorder, clock) as fair:
             for place in range(9):
                 await book(fair, place)
-            assert await all_cases(await told(fair.service), "salon") == []
+            assert await (await told(fair.service)).cases("salon", closed=False) == []
             one = ten.replace("locations = 10", "locations = 1")
             (config / "tenants/salon.toml").write_text(one)
             assert fair.service.configuration.reload() == []
@@ -100,7 +99,7 @@ async def test_ten_locations_of_which_one_is_bought(
             taken = await call(fair, "POST", offer[1], key=None, headers=[HTML], body=form)
             assert "Your choice is noted" in taken.body.decode()
             ledger = await told(fair.service)
-            [case] = await all_cases(ledger, "salon")
+            [case] = await ledger.cases("salon", closed=False)
             assert case.state == "extended"
             [made] = (await choices_made(ledger, "salon"))[case.id]
             assert (made.option, made.by, made.via) == ("extra capacity", "salon: Anna", "link")

@@ -13,7 +13,7 @@ from tests.support import told
 
 from fairuse.entry.case_tables import cases_of
 from fairuse.rules.emergency import OVERLOAD
-from fairuse.stores.casebook import all_cases, measures_of
+from fairuse.stores.casebook import measures_of
 from fairuse.stores.history import breaches_since
 from fairuse.stores.record import entries_of
 from fairuse.stores.rows import Batch, BreachRow
@@ -164,7 +164,7 @@ async def test_who_goes_on_is_an_operators_to_decide_and_stays_active(
         await under.overload(salon=9, dentist=1)
         await under.rest(7)
         ledger = await told(under.fair.service)
-        [case] = await all_cases(ledger, "salon")
+        [case] = await ledger.cases("salon", closed=False)
         [measure] = await measures_of(ledger, case.id)
         assert (case.state, measure.kind, measure.state) == ("proposed", "degrade", "proposed")
         done = {entry.data.get("do") for entry in await entries_of(ledger)}

@@ -10,7 +10,8 @@ from tests.scenarios.process import chosen, delivered
 from tests.scenarios.support import contract, go_to, key_of, pass_time, running, shipped, upkeep
 from tests.support import Recorder, call, told
 
-from fairuse.entry.desk import Desk, Wanted
+from fairuse.entry.desk import Desk
+from fairuse.rules.grants import Grant
 from fairuse.stores.charges import charges_of
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ async def test_what_is_shown_at_the_end_is_charged(
         await use(fair, clock, "salon", book, 10)
         service = fair.service
         desk = Desk(service.configuration, await told(service), "olga", clock)
-        lower = Wanted("salon", "appointments-per-month", "override", "9", "agreed by phone")
+        lower = Grant(
+            *(0, "salon", "appointments-per-month", "override", "9"), reason="agreed by phone"
+        )
         assert await desk.grant(lower)
         assert service.process is not None
         await service.process.take_up()

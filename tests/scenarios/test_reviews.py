@@ -16,6 +16,7 @@ from fairuse.base.metrics import REVIEWS_DUE
 from fairuse.entry.case_tables import REVIEW_DUE, cases_of
 from fairuse.entry.desk import Desk
 from fairuse.rules.process import Step
+from fairuse.stores.outbox import letters
 from fairuse.stores.record import entries_of
 from fairuse.stores.verify import verify
 
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.anyio
 
 EXPORTS = "/locations/centrum/appointments.csv"
 ROUTE = "GET /locations/{location}/appointments.csv"
+DESK = "mailto:desk@booking.example"
 DEGRADE = {"on": "still over", "do": "degrade", "routes": [ROUTE]}
 
 
@@ -37,7 +39,10 @@ def config(tmp_path: Path, clock: ManualClock) -> Path:
     """Give a salon's contract, in January: long ago for the clock of this machine."""
     go_to(clock, "2024-01-08T09:00")
     salon = contract("salon", "booking", "[packages.standard]\nlocations = 1")
-    return shipped(tmp_path, {"salon": salon})
+    config = shipped(tmp_path, {"salon": salon})
+    settings = config / "gateway.toml"
+    settings.write_text(f'{settings.read_text()}[notices]\noperators = ["{DESK}"]\n')
+    return config
 
 
 async def measured(fair: FairUse, clock: ManualClock, **end: str) -> Desk:
@@ -76,6 +81,9 @@ async def test_the_day_of_a_review_is_said_once(
         [due] = [each for each in await entries_of(ledger, 1) if each.kind == "measure.due"]
         assert due.data == {"measure": 1, "review": due.at}
         assert (await call(fair, "GET", EXPORTS, key=key_of("salon"))).status == 403
+        [memo] = [each for each in await letters(ledger, "waiting", "dead") if each.channel == DESK]
+        assert memo.notice.subject == "Case 1 is to be looked at again: degrade, salon"
+        assert "`fairuse extend 1`" in memo.notice.body
         [case] = await cases_of(fair.service.configuration, None, "", closed=False)
         assert case["waits_for"] == REVIEW_DUE
 
@@ -116,3 +124,22 @@ async def test_what_ends_by_itself_has_no_day_to_be_set(
         desk = await measured(fair, clock, until="7 days")
         with pytest.raises(NotPossible, match="ends by itself"):
             await desk.extend(1, clock.wall + 86_400, "they asked")
+
+
+async def test_operators_are_told_of_the_day(
+    config: Path, recorder: Recorder, clock: ManualClock
+) -> None:
+    """P6: who of the operators wants to know is told once, with the commands that answer it."""
+    settings = config / "gateway.toml"
+    settings.write_text(
+        settings.read_text() + '[notices]\noperators = ["mailto:desk@provider.example"]\n'
+    )
+    async with running(config, recorder, clock) as fair:
+        await measured(fair, clock, review="30 days")
+        await pass_time(fair, clock, "2024-02-07T09:00")
+        await upkeep(fair)
+        ledger = await told(fair.service)
+        memos = [letter.notice for letter in await letters(ledger, "waiting")]
+        [memo] = [memo for memo in memos if memo.rule == "review"]
+        assert memo.subject == "Case 1 is to be looked at again: degrade, salon"
+        assert "`fairuse close 1`" in memo.body

@@ -16,7 +16,6 @@ from tests.support import Recorder, call, told
 from fairuse.base.errors import NotPossible
 from fairuse.entry.desk import Desk
 from fairuse.rules.process import Step
-from fairuse.stores.casebook import all_cases
 from fairuse.stores.outbox import letters
 from fairuse.stores.record import entries_of
 from fairuse.stores.verify import verify
@@ -55,7 +54,7 @@ async def test_a_contract_is_ended_by_a_person_after_a_talk_that_failed(
         ledger = await told(fair.service)
         desk = Desk(fair.service.configuration, ledger, "olga", clock)
         assert await desk.open("shop", rule, "calls of a call centre")
-        [case] = await all_cases(ledger, "shop")
+        [case] = await ledger.cases("shop", closed=False)
         with pytest.raises(NotPossible, match="open can't be renegotiating"):
             await desk.propose(case.id, TALK)
         await delivered(fair, clock)
@@ -112,20 +111,20 @@ async def test_twice_in_a_month_both_talk_about_the_fee(
         await _episode(desk)
         await desk.upkeep()
         ledger = await desk.told()
-        assert await all_cases(ledger, ACME) == []
+        assert await ledger.cases(ACME, closed=False) == []
         desk.clock.advance(HOUR)
         await _episode(desk)
         await desk.told()
         await delivered(desk.fair, clock)
         await desk.upkeep()
-        [case] = await all_cases(ledger, ACME)
+        [case] = await ledger.cases(ACME, closed=False)
         assert (case.rule, case.state) == ("repeated-breaches", "renegotiating")
         desk.clock.advance(10 * 24 * HOUR)
         await desk.upkeep()
         await decided(desk.fair, ACME, outcome)  # type: ignore[arg-type]  # one of two
         assert (await _people(ledger, case))[outcome] == "olga"
         await desk.upkeep()
-        [case] = await all_cases(ledger, ACME, closed=True)
+        [case] = await ledger.cases(ACME)
         assert case.state == {"agreed": "closed", "failed": "proposed"}[outcome]
         if outcome == "failed":
             await decided(desk.fair, ACME, "approved")
@@ -135,10 +134,10 @@ async def test_twice_in_a_month_both_talk_about_the_fee(
         desk.go_to("2026-12-01T00:05")
         await _episode(desk)
         await desk.upkeep()
-        assert len(await all_cases(ledger, ACME, closed=True)) == 1
+        assert len(await ledger.cases(ACME)) == 1
         await _episode(desk)
         await desk.told()
-        assert len(await all_cases(ledger, ACME, closed=True)) == 2
+        assert len(await ledger.cases(ACME)) == 2
 
 
 async def _episode(desk: Office) -> None:

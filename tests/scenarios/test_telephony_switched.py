@@ -12,7 +12,6 @@ from tests.support import Recorder, told
 
 from fairuse.rules.ladder import WrongStep
 from fairuse.rules.statement import charges_csv
-from fairuse.stores.casebook import all_cases
 from fairuse.stores.charges import charges_of, waive
 
 if TYPE_CHECKING:
@@ -168,7 +167,7 @@ async def test_nothing_is_above_a_limit_while_every_unit_has_its_price(
             await talk(fair, 3_000, when)
         await pass_time(fair, clock, "2027-04-10T12:00")
         assert await charged(fair) == [(300_000, "90.00")] * 4
-        assert len(await all_cases(await told(fair.service), OFFICE, closed=True)) == 1
+        assert len(await (await told(fair.service)).cases(OFFICE)) == 1
 
 
 async def test_without_a_price_today_nothing_is_switched(
@@ -181,5 +180,5 @@ async def test_without_a_price_today_nothing_is_switched(
     async with running(config, recorder, clock) as fair:
         with pytest.raises(WrongStep, match="no price is valid for a unit of office today"):
             await switched(fair, clock)
-        [case] = await all_cases(await told(fair.service), OFFICE)
+        [case] = await (await told(fair.service)).cases(OFFICE, closed=False)
         assert case.state == "proposed"

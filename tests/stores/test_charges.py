@@ -169,7 +169,7 @@ async def test_a_cost_is_approved_by_a_person(ledger: Ledger, by: str) -> None:
 
 
 async def test_charges_are_found_by_account_case_and_month(ledger: Ledger) -> None:
-    """A21, E36: an account's, a case's, and those of the month that a window ended in."""
+    """A21, E36: an account's, a case's, and those of the month in which they become final."""
     anna, bert = await made(ledger), await made(ledger, "bert")
     assert await charges_of(ledger, account="anna") == [anna]
     assert await charges_of(ledger, account="bert", case=bert.case) == [bert]
@@ -177,7 +177,9 @@ async def test_charges_are_found_by_account_case_and_month(ledger: Ledger) -> No
     assert await charge_numbered(ledger, 99) is None
     months = {date(2026, 11, 1): [], date(2026, 12, 1): [anna, bert], date(2027, 1, 1): []}
     for month, found in months.items():
-        assert await charges_of_month(ledger, month) == found
+        assert await charges_of_month(ledger, month, ENDED) == found
+    [one, _] = await charges_of_month(ledger, date(2026, 12, 1), anna.final_at)
+    assert one == anna._replace(final=True)
 
 
 @pytest.mark.parametrize(
@@ -187,10 +189,11 @@ async def test_the_month_is_the_customers_own(ledger: Ledger, zone: str, month: 
     """E36: at the same instant it is December in the east and November in the west."""
     case = await delivered(ledger, await opened(ledger))
     new_month = 1_796_083_200.0  # 2026-12-01 00:00 in UTC
-    charge = charge_of(case)._replace(ends_at=new_month + 1, zone=zone)
-    made_of_it = await make(ledger, charge)
+    made_of_it = await make(
+        ledger, charge_of(case)._replace(zone=zone), new_month + 1 - FINAL_AFTER
+    )
     for number in (11, 12):
-        found = await charges_of_month(ledger, date(2026, number, 1))
+        found = await charges_of_month(ledger, date(2026, number, 1), NOON)
         assert found == ([made_of_it] if number == month else [])
 
 

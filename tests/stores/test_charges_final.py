@@ -10,7 +10,7 @@ import pytest
 from tests.stores.bills import ENDED, charge_of, made, recorded
 from tests.stores.recording import DAY, HOUR, delivered, opened
 
-from fairuse.base.errors import ChargeError
+from fairuse.base.errors import ChargeError, PromiseBroken
 from fairuse.stores import charges
 from fairuse.stores.charges import (
     FINAL_AFTER,
@@ -20,9 +20,11 @@ from fairuse.stores.charges import (
     finalise,
     waive,
 )
+from fairuse.stores.record import append
 
 if TYPE_CHECKING:
     from fairuse.rules.charges import Charge
+    from fairuse.rules.record import Entry
     from fairuse.stores.ledger import Ledger
 
 pytestmark = pytest.mark.anyio
@@ -135,3 +137,24 @@ async def test_a_period_of_ones_own_before_it_is_final(ledger: Ledger) -> None:
         charge = await add_charge(connection, charge_of(case), ENDED, "fairuse", 60)
     assert charge is not None
     assert charge.final_at == ENDED + 60
+
+
+async def test_a_charge_that_cant_be_final_keeps_no_other_from_it(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D23, P9: each charge becomes final by itself; one that fails stays as it is."""
+    anna, bert = await made(ledger), await made(ledger, "bert")
+
+    async def failing(connection: Any, entries: list[Entry]) -> None:
+        if entries[0].account == "anna":
+            raise PromiseBroken("P1", "no notice")
+        await append(connection, entries)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(charges, "append", failing)
+        final = await finalise(ledger, ENDED + FINAL_AFTER)
+    assert [each.id for each in final] == [bert.id]
+    found = await charge_numbered(ledger, anna.id)
+    assert found is not None
+    assert not found.final
+    assert [each.id for each in await finalise(ledger, ENDED + FINAL_AFTER)] == [anna.id]

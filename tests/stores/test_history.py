@@ -12,19 +12,21 @@ from tests.support import NOON
 
 from fairuse.rules.cohorts import CohortKey, Member, Snapshot
 from fairuse.rules.windows import BillingDay, Span, months_before
+from fairuse.stores import at_once
+from fairuse.stores.grants import Forgiven, forgive
 from fairuse.stores.history import (
+    Breached,
     add_snapshot,
+    breaches_in,
     breaches_since,
-    first_usage,
-    hourly_usage,
     latest_snapshot_id,
     latest_snapshots,
     note_judged,
     open_episodes,
-    total_usage,
     unjudged,
 )
 from fairuse.stores.rows import Batch, BreachRow, UsageKey
+from fairuse.stores.usage import Use, first_usage, hourly_usage, total_usage, used_in
 
 if TYPE_CHECKING:
     from fairuse.stores.ledger import Ledger
@@ -75,11 +77,10 @@ async def test_usage_is_added_up_over_places_and_kept_apart_by_account(ledger: L
     assert await total_usage(ledger, "other", span) == {}
     assert await first_usage(ledger, "calls") == {"anna": NOON, "bert": NOON - HOUR}
     wide = Span(int(NOON) - DAY, int(NOON) + DAY)
-    assert sorted(await hourly_usage(ledger, "anna", "calls", wide)) == [
-        (NOON, 5),
-        (NOON + HOUR, 4),
-    ]
-    assert await hourly_usage(ledger, "anna", "calls", span) == [(NOON, 5)]
+    whole = Use("anna", "calls", None, wide)
+    assert await hourly_usage(ledger, whole) == [(NOON, 5), (NOON + HOUR, 4)]
+    assert await hourly_usage(ledger, whole._replace(location="x")) == [(NOON, 2)]
+    assert await hourly_usage(ledger, whole._replace(span=span)) == [(NOON, 5)]
 
 
 async def test_snapshots_come_back_as_they_were_taken(ledger: Ledger) -> None:
@@ -117,3 +118,42 @@ async def test_breaches_are_found_by_when_they_began_and_end(ledger: Ledger) -> 
 def test_noon_is_in_november() -> None:
     """The tests of months rely on where the clock stands."""
     assert datetime.fromtimestamp(NOON, UTC).date().isoformat() == "2026-11-02"
+
+
+async def test_many_questions_are_answered_at_once(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S15: of many uses, and many limits, each has the answer that it would have by itself."""
+    monkeypatch.setattr(at_once, "MOST_ASKED", 3)
+    await use(ledger, "anna", (NOON, 2), (NOON + HOUR, 4), place="x")
+    await use(ledger, "bert", (NOON, 7), place="y")
+    spans = [Span(int(NOON), int(NOON) + hours * HOUR) for hours in (0, 1, 2)]
+    uses = [
+        Use(account, "calls", place, span)
+        for account in ("anna", "bert", "carl")
+        for place in (None, "x")
+        for span in spans
+    ]
+    alone = [sum(units for _, units in await hourly_usage(ledger, each)) for each in uses]
+    assert await used_in(ledger, uses) == alone
+    assert sorted({*alone}) == [0, 2, 6, 7]
+    assert await used_in(ledger, []) == []
+
+
+async def test_breaches_of_many_limits_are_counted_at_once(ledger: Ledger) -> None:
+    """C19, D24: by account, limit and scope, from a moment on; but for those forgiven."""
+    scope = (("location", "x"),)
+    rows = [
+        BreachRow("salon", account, "month", where, start, start + DAY, start, 9, 8)
+        for account, where in (("anna", ()), ("anna", scope), ("bert", ()))
+        for start in (NOON, NOON + 10 * DAY)
+    ]
+    await ledger.write(Batch(breaches=rows))
+    await forgive(ledger, Forgiven("bert", "month", (), NOON, "olga", "a fair"), NOON + DAY)
+    asked = [
+        Breached("anna", "month", scope, NOON),
+        Breached("anna", "month", scope, NOON + 1),
+        Breached("bert", "month", (), NOON),
+        Breached("anna", "week", (), NOON),
+    ]
+    assert await breaches_in(ledger, asked) == [2, 1, 1, 0]

@@ -38,7 +38,7 @@ def note_everything(journal: Journal, clock: ManualClock, units: int) -> None:
     tally.settle(slot, units, units)
     journal.note_slot(tally, slot)
     journal.note_member(tally, slot, "user-1")
-    journal.note_usage("anna", "x", "m", units, NOON)
+    journal.note_usage("anna", "x", "m", units, int(NOON))
     journal.note_block(BLOCK)
     journal.note_event(EVENT)
     journal.note_item(ITEM)
@@ -144,10 +144,10 @@ async def test_what_is_noted_during_a_write_is_written_by_the_next(
         await write(batch)
 
     monkeypatch.setattr(ledger, "write", slow)
-    journal.note_usage("anna", "x", "m", 1, NOON)
+    journal.note_usage("anna", "x", "m", 1, int(NOON))
     first = asyncio.create_task(journal.flush(ledger, clock.now()))
     await begun.wait()
-    journal.note_usage("anna", "x", "m", 10, NOON)
+    journal.note_usage("anna", "x", "m", 10, int(NOON))
     second = asyncio.create_task(journal.flush(ledger, clock.now()))
     go_on.set()
     assert await first
@@ -183,7 +183,7 @@ async def test_sums_beyond_all_counting_can_still_be_written(
             slot = tally.take(0, clock.now(), None)
             tally.settle(slot, 0, MOST)
             journal.note_slot(tally, slot)
-            journal.note_usage("anna", "x", "m", MOST, NOON)
+            journal.note_usage("anna", "x", "m", MOST, int(NOON))
         assert await journal.flush(ledger, clock.now())
     [units] = (await ledger.usage("anna")).values()
     assert units == tally.slots[-1].settled == MOST

@@ -77,7 +77,7 @@ async def running(
 
 def note(journal: Journal, units: int = 1) -> asyncio.Task[None]:
     """Note units, and begin to wait until they are written."""
-    journal.note_usage("anna", "", "m", units, NOON)
+    journal.note_usage("anna", "", "m", units, int(NOON))
     return asyncio.create_task(journal.committed())
 
 

@@ -70,7 +70,7 @@ async def test_what_is_written_is_there_after_a_restart(place: Place, clock: Man
         async with opened(place) as ledger:
             journal = Journal()
             journal.note_slot(tally, tally.slots[0])
-            journal.note_usage("anna", "a/b", "m", 2, NOON + 1_800)
+            journal.note_usage("anna", "a/b", "m", 2, int(NOON))
             journal.note_block(BLOCK)
             assert await journal.flush(ledger, clock.now())
     async with opened(place) as ledger:
@@ -120,7 +120,7 @@ async def test_a_ledger_that_fails_keeps_everything_for_later(
     await place.sql("ALTER TABLE usage RENAME TO usage_away")
     journal.note_slot(tally, tally.slots[0])
     for _ in range(3):
-        journal.note_usage("anna", "", "m", 1, NOON)
+        journal.note_usage("anna", "", "m", 1, int(NOON))
         journal.note_block(BLOCK)
         assert not await journal.flush(ledger, clock.now())
     await place.sql("ALTER TABLE usage_away RENAME TO usage")
@@ -203,7 +203,7 @@ async def test_names_that_no_database_takes_keep_nothing_from_being_written(
     journal, tally = Journal(), used_tally(clock, 3)
     journal.note_slot(tally, tally.slots[0])
     journal.note_member(tally, tally.slots[0], "us\0er")
-    journal.note_usage("anna", "pl\0ace", "m", 1, NOON)
+    journal.note_usage("anna", "pl\0ace", "m", 1, int(NOON))
     journal.note_event(EventRow("crm", "/ca\0lls", "\0", NOON, NOON, adjusted=False))
     journal.note_item(ItemRow("anna", "drafts", "pl\0an", 1, NOON))
     assert await journal.flush(ledger, clock.now())

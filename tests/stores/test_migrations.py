@@ -95,7 +95,7 @@ SECOND: Rows = {
         "adjusted": False,
     },
 }
-VERSIONS = {"0001": FIRST, "0002": FIRST | SECOND}
+VERSIONS = {"0001": FIRST, "0002": FIRST | SECOND, "0003": FIRST | SECOND}
 
 
 @pytest.fixture(params=VERSIONS)
@@ -195,11 +195,11 @@ async def test_an_old_ledger_is_not_read_before_it_is_brought_up_to_date(old: Pl
 async def test_a_migration_that_fails_changes_nothing(old: Place) -> None:
     """F-42: a migration that fails halfway leaves the ledger as it was, to be tried again."""
     before = await schema_of(old)
-    await old.sql("CREATE TABLE record_head (x INTEGER)")
-    with pytest.raises(LedgerError, match=r'(table|relation) "?record_head"? already exists'):
+    await old.sql("CREATE TABLE evidence (x INTEGER)")
+    with pytest.raises(LedgerError, match=r'(table|relation) "?evidence"? already exists'):
         await Ledger.open(old.url)
-    assert await schema_of(old) == (before[0], before[1] | {"record_head"})
-    await old.sql("DROP TABLE record_head")
+    assert await schema_of(old) == (before[0], before[1] | {"evidence"})
+    await old.sql("DROP TABLE evidence")
     ledger = await Ledger.open(old.url)
     assert await ledger.usage("anna") == {UsageKey("anna", "x", "m", 3_600): 7}
     await ledger.close()

@@ -253,3 +253,30 @@ async def test_an_id_is_of_one_notice(ledger: Ledger) -> None:
     assert first == second != third
     assert first.startswith("msg_")
     assert "salon" not in first
+
+
+async def test_letters_that_arrived_leave_after_a_year_and_no_others(ledger: Ledger) -> None:
+    """F-53: what did not arrive stays, whoever knows of it, and so does what the record says."""
+    task, arrived, dead, again, waiting = await told(
+        ledger, "tel:+31612345678", MAIL, "https://a.example", "https://b.example", HOOK
+    )
+    for letter in (arrived, again):
+        assert await note_delivered(ledger, letter, NOON, 5_001, GRACE)
+    claimed = await claim(ledger, dead, NOON)
+    assert claimed is not None
+    assert not await note_failed(ledger, claimed, "gone", NOON, for_good=True)
+    assert await resend(ledger, again, NOON + 60)
+    recorded, notices = await entries_of(ledger), await ledger.notices("salon")
+    await ledger.prune(NOON + 400 * DAY)
+    assert len(await everything(ledger)) == 5
+    await ledger.prune(NOON + 402 * DAY)
+    left = {letter.id: letter.state for letter in await everything(ledger)}
+    assert left == {
+        task.id: "to do",
+        dead.id: "dead",
+        again.id: "waiting",
+        waiting.id: "waiting",
+    }
+    assert (await entries_of(ledger), await ledger.notices("salon")) == (recorded, notices)
+    await ledger.prune(NOON + 900 * DAY)
+    assert len(await everything(ledger)) == 4

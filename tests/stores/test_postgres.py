@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -80,7 +79,7 @@ async def test_a_database_that_goes_away_and_comes_back_loses_nothing(
     async with opened(own.behind(proxy.port)) as ledger:
         for away in (False, True, True, False):
             proxy.mode = mode if away else "pass"
-            journal.note_usage("anna", "", "m", 1, NOON)
+            journal.note_usage("anna", "", "m", 1, int(NOON))
             journal.note_block(BLOCK)
             async with asyncio.timeout(PATIENCE):
                 assert await journal.flush(ledger, clock.now()) is not away
@@ -97,7 +96,7 @@ async def test_a_server_that_was_restarted_is_noticed_by_nobody(
     async with opened(own.url) as ledger:
         for _ in range(2):
             await own.disconnect_all()
-            journal.note_usage("anna", "", "m", 1, NOON)
+            journal.note_usage("anna", "", "m", 1, int(NOON))
             assert await journal.flush(ledger, clock.now())
         assert await ledger.usage("anna") == {USAGE: 2}
         with pytest.raises(LedgerError, match="in use by another process"):
@@ -112,7 +111,7 @@ async def test_who_lost_the_ledger_to_another_writes_nothing(
     async with opened(own.url) as ledger:
         await own.disconnect_all()
         async with opened(own.url) as other:
-            journal.note_usage("anna", "", "m", 1, NOON)
+            journal.note_usage("anna", "", "m", 1, int(NOON))
             assert not await journal.flush(ledger, clock.now())
             with pytest.raises(LedgerError, match="is in use by another process"):
                 await ledger.prune(NOON)
@@ -154,7 +153,7 @@ async def test_usage_whose_commit_nobody_heard_of_counts_once(
             proxy.delay, proxy.mode = 3_600, "late" if arrives else "blackhole"
 
         event.listen(engine_of(ledger).sync_engine, "commit", lost)
-        journal.note_usage("anna", "", "m", 5, NOON)
+        journal.note_usage("anna", "", "m", 5, int(NOON))
         flushing = asyncio.create_task(journal.flush(ledger, clock.now()))
         async with asyncio.timeout(PATIENCE):
             while arrives and not await own.sql("SELECT units FROM usage"):  # noqa: ASYNC110
@@ -165,7 +164,7 @@ async def test_usage_whose_commit_nobody_heard_of_counts_once(
             assert not await flushing
             event.remove(engine_of(ledger).sync_engine, "commit", lost)
             proxy.mode = "pass"
-            journal.note_usage("anna", "", "m", 1, NOON)
+            journal.note_usage("anna", "", "m", 1, int(NOON))
             assert await journal.flush(ledger, clock.now())
         assert await ledger.usage("anna") == {USAGE: 6}
 
@@ -181,7 +180,7 @@ async def test_what_is_in_doubt_stays_so_until_somebody_can_tell(own: PostgresPl
         return True
 
     async with opened(own.url) as ledger:
-        ledger._in_doubt = InDoubt("lost", committed), Counter({USAGE: 5})
+        ledger._in_doubt = InDoubt("lost", committed), Batch(usage=[(USAGE, 5)])
         with pytest.raises(LedgerError, match="away"):
             await ledger.write(Batch(usage=[(USAGE, 7)]))
         assert await ledger.usage("anna") == {}

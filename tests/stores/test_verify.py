@@ -121,7 +121,7 @@ async def test_a_row_without_an_entry_is_found(process: Ledger, place: Place, ta
 async def test_what_is_no_step_is_no_difference(process: Ledger, place: Place) -> None:
     """A reading that is noted, or a case from before there was a record, is nothing to find."""
     case = await opened(process, case_from(NOON + 90 * DAY))
-    await note_latest(process, case._replace(latest=5_555))
+    await note_latest(process, [case._replace(latest=5_555)])
     await place.sql(
         "INSERT INTO cases (id, tenant, account, rule, scope, starts_at, ends_at, opened_at, state)"
         " VALUES (99, 'salon', 'old', 'month', '[]', 1, 2, 1, 'open')"

@@ -17,7 +17,7 @@ from babel.dates import format_date, format_datetime, format_timedelta
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, format_percent
 from babel.support import NullTranslations, Translations
 
 from fairuse.base.spans import SECONDS, Unit
@@ -79,6 +79,11 @@ def _by_weight(accept_language: str) -> list[str]:
 def number(value: float | Decimal, language: str) -> str:
     """Write a number, with all its decimals: 5,000 or 5.000."""
     return format_decimal(value, locale=language, decimal_quantization=False)
+
+
+def percent(share: float, language: str) -> str:
+    """Write a share in whole percent: 61% or 61 %."""
+    return format_percent(share, locale=language)
 
 
 def money(value: Decimal, currency: str, language: str) -> str:

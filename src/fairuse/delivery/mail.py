@@ -8,9 +8,12 @@ from urllib.parse import quote, unquote
 
 from fairuse.base.errors import DeliveryFailed
 from fairuse.delivery.services import notify, secret_text
+from fairuse.rules.evidence import from_text
+from fairuse.rules.evidence_texts import block
 
 if TYPE_CHECKING:
     from fairuse.delivery.message import Means, Message
+    from fairuse.stores.rows import NoticeRow
 
 _ADDRESS = re.compile(r"[^@\s,;:<>\"]+@[^@\s,;:<>\"]+")
 SERVERS = ("mailto://", "mailtos://")
@@ -34,7 +37,15 @@ async def send_mail(message: Message, means: Means) -> None:
     }
     if "format=" not in server:
         added["format"] = "text"
-    await notify(_with(server, added), message, means)
+    await notify(_with(server, added), message, means, _text(message.letter.notice))
+
+
+def _text(notice: NoticeRow) -> str:
+    """Give what a mail says: the notice, and where the use came from, where that is known."""
+    evidence = from_text(notice.evidence)
+    if evidence is None:
+        return notice.body
+    return f"{notice.body}\n\n{block(evidence, notice.language)}"
 
 
 def _with(url: str, added: dict[str, str]) -> str:

@@ -22,4 +22,4 @@ async def send_through_channel(message: Message, means: Means) -> None:
     if channel is None:
         raise DeliveryFailed(f"gateway.toml has no notices.channels.{letter.scheme}")
     url = secret_text(channel, means).replace(RECIPIENT, quote(letter.recipient, safe=""))
-    await notify(url, message, means)
+    await notify(url, message, means, letter.notice.body)

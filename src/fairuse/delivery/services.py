@@ -51,13 +51,14 @@ def secret_text(secret: Secret, means: Means) -> str:
         raise DeliveryFailed(str(error.args[0])) from None
 
 
-async def notify(url: str, message: Message, means: Means) -> None:
-    """Send a letter to the service of a URL, off the loop. Raises DeliveryFailed."""
+async def notify(url: str, message: Message, means: Means, text: str) -> None:
+    """Send a text, with a letter's subject, to the service of a URL. Raises DeliveryFailed.
+
+    The loop does not wait for it.
+    """
     notice, loop = message.letter.notice, asyncio.get_running_loop()
     work = copy_context().run
-    reason = await loop.run_in_executor(
-        means.threads, work, _send, url, notice.subject, notice.body
-    )
+    reason = await loop.run_in_executor(means.threads, work, _send, url, notice.subject, text)
     if reason is not None:
         raise DeliveryFailed(reason[:MAX_REASON])
 

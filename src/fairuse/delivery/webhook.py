@@ -64,6 +64,7 @@ def payload(message: Message) -> str:
         "subject": notice.subject,
         "body": notice.body,
         "choices": dict(message.choices),
+        "evidence": json.loads(notice.evidence) if notice.evidence else None,
     }
     kind = ".".join(filter(None, ("notice", notice.kind.replace("-", "_").replace(" ", "_"))))
     return json.dumps({"type": kind, "timestamp": written, "data": data}, separators=(",", ":"))

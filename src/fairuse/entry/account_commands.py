@@ -12,7 +12,6 @@ from fairuse.base.clock import SystemClock
 from fairuse.entry.calls import at_desk, failing, known, loaded, print_json, run
 from fairuse.entry.case_tables import case_table
 from fairuse.entry.deliver import tick_off
-from fairuse.entry.desk import Wanted
 from fairuse.entry.explain import standing_of
 from fairuse.entry.export import export as write_statement
 from fairuse.entry.options import (
@@ -30,6 +29,7 @@ from fairuse.entry.tables import show
 from fairuse.entry.verify import as_json, head_hash
 from fairuse.entry.verify import show as show_proof
 from fairuse.entry.verify import verify as verify_ledger
+from fairuse.rules.grants import UNNUMBERED, Grant
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.outbox import letter_numbered, letters, resend
 
@@ -73,12 +73,13 @@ def override(  # noqa: PLR0913, PLR0917  each is an option of its own
     terms = configuration.current.accounts.get(account)
     zone = terms.zone if terms is not None else UTC
     begin, last = (_day(day) for day in (from_, until))
-    wanted = Wanted(
-        *(account, limit, "override", amount, reason, _scope(location)),
-        starts_at=None if begin is None else _midnight(begin, zone),
+    grant = Grant(
+        *(UNNUMBERED, account, limit, "override", amount, _scope(location)),
+        starts_at=0.0 if begin is None else _midnight(begin, zone),
         ends_at=None if last is None else _midnight(last + timedelta(days=1), zone),
+        reason=reason,
     )
-    at_desk(configuration, by, lambda desk: desk.grant(wanted))
+    at_desk(configuration, by, lambda desk: desk.grant(grant))
     typer.echo(f"{account}: {limit} is {amount}")
 
 
@@ -94,10 +95,12 @@ def topup(  # noqa: PLR0913, PLR0917  each is an option of its own
     config: ConfigFolder = Config,
 ) -> None:
     """Add units to what an account may use, at once; what is left of them is carried on."""
-    wanted = Wanted(
-        *(account, limit, "top-up", str(units), reason, _scope(location)), once=f"top-up:{key}"
+    grant = Grant(
+        *(UNNUMBERED, account, limit, "top-up", str(units), _scope(location)),
+        reason=reason,
+        once=f"top-up:{key}",
     )
-    new = at_desk(config, by, lambda desk: desk.grant(wanted))
+    new = at_desk(config, by, lambda desk: desk.grant(grant))
     typer.echo(f"{account}: {units:,} more of {limit}" if new else "that was granted before")
 
 

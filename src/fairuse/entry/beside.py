@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fairuse.base.clock import Clock
     from fairuse.entry.upkeep import Upkeep
     from fairuse.pipeline import Pipeline
+    from fairuse.stores.evidence import EvidenceCollector
     from fairuse.stores.journal import Journal
     from fairuse.stores.ledger import Ledger
 
@@ -76,3 +77,13 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 def _report(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()):
         log.error("background.died", reason=repr(error))
+
+
+@asynccontextmanager
+async def collecting(evidence: EvidenceCollector) -> AsyncIterator[None]:
+    """Gather where use comes from, and hand on what is gathered at the end."""
+    try:
+        async with running(evidence.run()):
+            yield
+    finally:
+        evidence.tell()

@@ -13,9 +13,12 @@ from fairuse.base.clock import SystemClock
 from fairuse.base.errors import NotPossible
 from fairuse.base.texts import iso_time
 from fairuse.rules.emergency import OVERLOAD
+from fairuse.rules.evidence import from_table, to_table
+from fairuse.rules.evidence_texts import block
 from fairuse.stages.escalate import overloads
-from fairuse.stores.casebook import all_cases, case_numbered, measures_of
+from fairuse.stores.casebook import case_numbered, measures_of
 from fairuse.stores.charges import charges_of
+from fairuse.stores.evidence_rows import evidence_kept
 from fairuse.stores.history import breaches_since
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.notes import notes_among
@@ -25,6 +28,7 @@ from fairuse.stores.reviews import due_reviews
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from fairuse.base.clock import Clock
     from fairuse.rules.charges import Charge
     from fairuse.rules.ladder import Case, State
     from fairuse.rules.measures import Measure
@@ -56,7 +60,12 @@ NAMES = frozenset({"case", "delivery", "account", "rule", "state"})
 
 
 async def cases_of(
-    configuration: Configuration, number: int | None, account: str, *, closed: bool
+    configuration: Configuration,
+    number: int | None,
+    account: str,
+    *,
+    closed: bool,
+    clock: Clock | None = None,
 ) -> Any:
     """Give the cases as JSON, or one with all that is known of it. Raises LedgerError."""
     ledger = await Ledger.look_into(configuration.current.settings.ledger.url)
@@ -66,21 +75,25 @@ async def cases_of(
         raise NotPossible("there is no ledger yet")
     try:
         if number is not None:
-            return await _whole(ledger, number)
+            moment = (clock or SystemClock()).now().wall
+            return await _whole(configuration, ledger, number, moment)
         due = await _due(ledger)
-        cases = await all_cases(ledger, account, closed=closed)
+        cases = await ledger.cases(account, closed=closed)
         return [_case(each, due=each.id in due) for each in cases]
     finally:
         await ledger.close()
 
 
-async def _whole(ledger: Ledger, number: int) -> Json:
+async def _whole(configuration: Configuration, ledger: Ledger, number: int, moment: float) -> Json:
     case = await case_numbered(ledger, number)
     if case is None:
         raise NotPossible(f"there is no case {number}")
+    terms = configuration.current.accounts.get(case.account)
+    evidence = await evidence_kept(ledger, case, terms, moment) if terms is not None else None
     record = await entries_of(ledger, number)
     return {
         **_case(case, due=number in await _due(ledger)),
+        "evidence": None if evidence is None else to_table(evidence),
         "notes": _notes(notes_among(record)),
         "measures": [_measure(each) for each in await measures_of(ledger, number)],
         "charges": [_charge(each) for each in await charges_of(ledger, case=number)],
@@ -191,8 +204,10 @@ def show_case(case: Mapping[str, Any]) -> None:
     """Print one case: its figures, its measures and charges, and what happened to it."""
     console = Console(soft_wrap=True, highlight=False, emoji=False)
     for name, value in case.items():
-        if value and not isinstance(value, list):
+        if value and not isinstance(value, list) and name != "evidence":
             console.print(f"{name:12}{escape(_text(value))}")
+    if case["evidence"]:
+        console.print(escape(f"\n{block(from_table(case['evidence']), 'en')}"))
     for title in ("episodes", "notes", "measures", "charges", "record"):
         if case[title]:
             console.print(f"\n[bold]{title.capitalize()}[/bold]")

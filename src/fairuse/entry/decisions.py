@@ -12,7 +12,7 @@ from fairuse.rules.tariffs import tariff_on
 from fairuse.stages.bill import charges_of
 from fairuse.stages.pursue import Pursuit, Telling, pursue
 from fairuse.stages.tell import charge_notice, end_notice, measure_notice
-from fairuse.stores.casebook import measures_of
+from fairuse.stores.casebook import live_measures
 
 if TYPE_CHECKING:
     from fairuse.base.clock import Clock
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from fairuse.stores.configuration import Configuration
     from fairuse.stores.ledger import Ledger
 
-LIVE = frozenset({"proposed", "in force"})
 APPROVED: dict[str, Happening] = {"charge": "charged", "terminate": "terminated"}
 """What approving comes to, where it is no measure that is in force for a time."""
 
@@ -93,8 +92,8 @@ class Decisions:
 
     async def measure(self, case: Case) -> Measure | None:
         """Give the measure of a case that is proposed or in force."""
-        found = await measures_of(self._ledger, case.id)
-        return next((each for each in reversed(found) if each.state in LIVE), None)
+        found = await live_measures(self._ledger, case.id)
+        return found[-1] if found else None
 
 
 def _reason(case: Case, limit: LimitTerms | None, language: str) -> str:

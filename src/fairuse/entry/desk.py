@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from datetime import datetime, time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from fairuse.base.clock import SystemClock
 from fairuse.base.errors import NotPossible
 from fairuse.entry.decisions import Decisions
 from fairuse.rules.charging import cost_charge
 from fairuse.rules.granting import checked
-from fairuse.rules.grants import Grant
 from fairuse.rules.ladder import WrongStep
 from fairuse.rules.nearest import suggestion
 from fairuse.rules.proposing import proposal_problems
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
     from fairuse.base.clock import Clock
     from fairuse.rules.charges import Charge
-    from fairuse.rules.grants import GrantKind
+    from fairuse.rules.grants import Grant
     from fairuse.rules.ladder import Case, Happening
     from fairuse.rules.process import Step
     from fairuse.rules.tally import ScopeKey
@@ -51,20 +50,6 @@ MOST_NOTED = 2_000
 """Characters of a note."""
 MOST_TRIES = 3
 """The gateway may move a case at the same moment."""
-
-
-class Wanted(NamedTuple):
-    """A change of an amount, as an operator asks for it; times are wall seconds."""
-
-    account: str
-    limit: str
-    kind: GrantKind
-    amount: str
-    reason: str
-    scope: ScopeKey = ()
-    starts_at: float | None = None
-    ends_at: float | None = None
-    once: str | None = None
 
 
 class Desk:
@@ -170,28 +155,15 @@ class Desk:
         """Waive "all" of a charge, "50%" of it, or "EUR 5.00" (D23)."""
         return await waive(self.ledger, charge, what, reason, self._clock.now().wall, self._by)
 
-    async def grant(self, wanted: Wanted) -> bool:
+    async def grant(self, grant: Grant) -> bool:
         """Override or add to an amount; False where that was granted before (D20).
 
-        A top-up without an end is for the limit's window of now; what is left of it is carried on.
+        What begins in the past begins now. A top-up is for the limit's window of now; what is left
+        of it is carried on.
         """
-        terms, now = self._terms(wanted.account), self._clock.now().wall
-        grant = Grant(
-            0,
-            wanted.account,
-            wanted.limit,
-            wanted.kind,
-            wanted.amount,
-            wanted.scope,
-            made_at=now,
-            starts_at=now if wanted.starts_at is None else wanted.starts_at,
-            ends_at=wanted.ends_at,
-            by=self._by,
-            reason=wanted.reason,
-            once=wanted.once,
-        )
+        terms, now = self._terms(grant.account), self._clock.now().wall
         try:
-            return await add(self.ledger, checked(grant, terms, now))
+            return await add(self.ledger, checked(grant._replace(by=self._by), terms, now))
         except ValueError as error:
             raise NotPossible(str(error)) from None
 

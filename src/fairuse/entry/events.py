@@ -158,7 +158,7 @@ class EventsPage:
             )
             for units in (each.less(already[each.meter.name]) for each in told)
         ]
-        settle_event(event, moved, moment, self._counters, self._journal, at)
+        settle_event(event, moved, moment, terms.zone, self._counters, self._journal, at)
         return moment > event.happened_at
 
 

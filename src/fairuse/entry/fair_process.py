@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairuse.base.apart import apart
 from fairuse.entry.announcements import Announcements
 from fairuse.entry.casework import Casework
 from fairuse.entry.decisions import Decisions
@@ -44,7 +45,7 @@ class FairProcess:
         self.casework = Casework(
             clock, configuration, counters, ledger, Decisions(clock, configuration, ledger)
         )
-        self.reviews = Reviews(clock, ledger)
+        self.reviews = Reviews(clock, configuration, ledger)
         self._switched = SwitchedTariffs(clock, configuration, ledger)
         self.announcements = Announcements(clock, configuration, ledger)
         self.warnings = Warnings(clock, configuration, counters, ledger)
@@ -60,15 +61,23 @@ class FairProcess:
 
     async def move(self) -> None:
         """Move every case, and do what else is due. Raises LedgerError."""
-        moment = self._clock.now().wall
-        await self.announcements.run()
-        await self.warnings.look_at_everybody()
-        await self._switched.run()  # a window that was charged so is charged in no case (P8)
-        await self.casework.run()
-        await self.reviews.run()
-        await finalise(self._ledger, moment)
-        await carry_over(self._ledger, self._configuration.current.accounts, moment)
-        await self._tell_of_calls(moment)
+        moment, ledger = self._clock.now().wall, self._ledger
+        with apart("upkeep", part="announcements"):
+            await self.announcements.run()
+        with apart("upkeep", part="warnings"):
+            await self.warnings.look_at_everybody()
+        with apart("upkeep", part="switched tariffs"):
+            await self._switched.run()  # a window that was charged so is charged in no case (P8)
+        with apart("upkeep", part="cases"):
+            await self.casework.run()
+        with apart("upkeep", part="reviews"):
+            await self.reviews.run()
+        with apart("upkeep", part="charges"):
+            await finalise(ledger, moment)
+        with apart("upkeep", part="top-ups"):
+            await carry_over(ledger, self._configuration.current.accounts, moment)
+        with apart("upkeep", part="calls"):
+            await self._tell_of_calls(moment)
         self.delivery.written.set()
 
     async def reading_of(self, letter: Letter) -> int | None:

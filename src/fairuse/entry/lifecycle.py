@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from fairuse.base.clock import SystemClock
 from fairuse.base.errors import StoreError, StoreMisconfigured
 from fairuse.base.log import AccessLog, logger
-from fairuse.entry.beside import again_and_again, all_told, running, written_at_the_end
+from fairuse.entry.beside import (
+    again_and_again,
+    all_told,
+    collecting,
+    running,
+    written_at_the_end,
+)
 from fairuse.entry.events import EventsPage
 from fairuse.entry.fair_process import FairProcess
 from fairuse.entry.overload import OverloadWatch
@@ -28,6 +34,7 @@ from fairuse.stores.blocks import Blocks
 from fairuse.stores.breaches import Breaches
 from fairuse.stores.callers import RecentEvents
 from fairuse.stores.configuration import Configuration
+from fairuse.stores.evidence import EvidenceCollector
 from fairuse.stores.gone_over import gone_over
 from fairuse.stores.history import open_episodes
 from fairuse.stores.journal import Journal
@@ -111,7 +118,8 @@ class Service:
         if not embedded and not isinstance(self.clock, StoreClock):
             self.clock = StoreClock(self.clock)
         blocks, breaches, averages = Blocks(journal), Breaches(journal), Averages(ledger)
-        followups = Followups(self.clock, self.configuration, breaches, blocks, journal)
+        evidence = EvidenceCollector(journal)
+        followups = Followups(self.clock, self.configuration, breaches, blocks, journal, evidence)
         counters: Counters
         if isinstance(self.clock, StoreClock) and not embedded:
             counters = await _shared(settings, self.clock, followups, blocks, stack)
@@ -141,8 +149,11 @@ class Service:
             unknown_callers=callers,
             refusals=RecentEvents(REMEMBERED_REFUSALS),
             journal=journal,
+            evidence=evidence,
             forward=self._forward,
-            pages=Pages(self.clock, self.configuration, counters, blocks, ledger, callers),
+            pages=Pages(
+                self.clock, self.configuration, counters, blocks, ledger, callers, evidence
+            ),
             access_log=access_log,
             vitals=vitals,
             forces=process.forces,
@@ -151,6 +162,7 @@ class Service:
         pipeline.events = EventsPage(self.clock, counters, journal, ledger)
         await followups.catch_up(ledger)
         await stack.enter_async_context(written_at_the_end(journal, ledger, self.clock))
+        await stack.enter_async_context(collecting(evidence))
         await stack.enter_async_context(running(followups.run(ledger)))
         stack.push_async_callback(all_told, pipeline)
         followups.written = process.delivery.written

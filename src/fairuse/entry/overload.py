@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from fairuse.base import metrics
@@ -24,11 +25,11 @@ from fairuse.rules.attribution import (
 )
 from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.overload import Detector
-from fairuse.rules.windows import Span
+from fairuse.rules.windows import Span, hour_of
 from fairuse.stages.notify import notify_throttled
-from fairuse.stores.history import hourly_usage
 from fairuse.stores.load import Throttle
 from fairuse.stores.rows import BreachRow
+from fairuse.stores.usage import Use, hourly_usage
 
 if TYPE_CHECKING:
     from fairuse.base.clock import Clock
@@ -161,7 +162,7 @@ class OverloadWatch:
         top = [*self._busy.most_common(NOTED), (EVERYBODY, self._busy.total())]
         for account, units in top:
             if units:
-                self._journal.note_usage(account, "", BUSY, units, sample.at.wall)
+                self._journal.note_usage(account, "", BUSY, units, hour_of(sample.at.wall, UTC))
         self._busy.clear()
 
     async def _attribute(self, episode: Episode, at: Instant) -> None:
@@ -231,8 +232,8 @@ class OverloadWatch:
     async def _usual_of(self, account: str, moment: float) -> Usual:
         """Look up how much of the platform's work was an account's before a moment."""
         span = Span(int(moment - USUAL_SECONDS), int(moment))
-        own = await hourly_usage(self._ledger, account, BUSY, span)
-        everybody = await hourly_usage(self._ledger, EVERYBODY, BUSY, span)
+        own = await hourly_usage(self._ledger, Use(account, BUSY, None, span))
+        everybody = await hourly_usage(self._ledger, Use(EVERYBODY, BUSY, None, span))
         since = everybody[0][0] if everybody else moment
         return Usual(
             sum(units for _, units in own), sum(units for _, units in everybody), float(since)

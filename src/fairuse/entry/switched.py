@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fairuse.base.errors import LedgerError, PromiseBroken, RecordSpoiled
-from fairuse.base.log import logger
+from fairuse.base.apart import apart
 from fairuse.rules.record import OURSELVES
 from fairuse.stages.bill import charges_since_switch
 from fairuse.stages.tell import charge_notice
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from fairuse.stores.configuration import Configuration
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.switches import Switch
-
-log = logger(__name__)
 
 
 class SwitchedTariffs:
@@ -39,14 +36,8 @@ class SwitchedTariffs:
             terms = config.accounts.get(switch.case.account)
             if terms is None:
                 continue  # a tenant that is left out is looked at once it is back
-            try:
+            with apart("switch", case=switch.case.id):
                 await self._charge(switch, terms, moment)
-            except (PromiseBroken, RecordSpoiled) as error:
-                log.error("switch.put_off", case=switch.case.id, reason=str(error))
-            except LedgerError:
-                raise
-            except Exception:  # one case must not keep the others from being charged
-                log.exception("switch.failed", case=switch.case.id)
 
     async def _charge(self, switch: Switch, terms: Terms, moment: float) -> None:
         late = self._configuration.current.settings.events.late

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+from fairuse.base.apart import apart
 from fairuse.base.errors import LedgerError
 from fairuse.base.log import logger
 from fairuse.rules.ageing import counts_as_finished_at, warned_at
@@ -15,7 +16,7 @@ from fairuse.stages.escalate import escalate_overload, judge, looks_back_to, ove
 from fairuse.stages.meter import event_claims
 from fairuse.stages.notify import notify_ageing, notify_overload, notify_repeated
 from fairuse.stages.settle import settle_event
-from fairuse.stores.casebook import all_cases
+from fairuse.stores.evidence_rows import forget_evidence_of
 from fairuse.stores.history import breaches_since, note_judged, unjudged
 from fairuse.stores.rows import ItemAged
 
@@ -71,12 +72,17 @@ class Upkeep:
 
     async def _run(self) -> None:
         at = self._clock.now()
-        self._counters.sweep(at)
-        self._blocks.sweep(at.wall)
-        self._pipeline.settle_lasting()
+        with apart("upkeep", part="sweeping"):
+            self._counters.sweep(at)
+            self._blocks.sweep(at.wall)
+        with apart("upkeep", part="open requests"):
+            self._pipeline.settle_lasting()
+        with apart("upkeep", part="evidence"):
+            self._pipeline.evidence.tell()
         try:
             await self._write()
-            await self._process.warnings.run(self._pipeline.journal.moved())
+            with apart("upkeep", part="warnings"):
+                await self._process.warnings.run(self._pipeline.journal.moved())
             async with self._ledger.try_alone("upkeep") as alone:
                 if alone:
                     await self._for_everybody(at)
@@ -86,12 +92,25 @@ class Upkeep:
 
     async def _for_everybody(self, at: Instant) -> None:
         """Do what one process does for all that share the ledger."""
-        await self._judge()
-        await self._age()
+        with apart("upkeep", part="breaches"):
+            await self._judge()
+        with apart("upkeep", part="items"):
+            await self._age()
         await self._write()
         await self._process.move()
-        await self._averages.renew(self._pipeline.configuration.current, at.wall)
-        await self._ledger.prune(at.wall)
+        with apart("upkeep", part="averages"):
+            await self._averages.renew(self._pipeline.configuration.current, at.wall)
+        with apart("upkeep", part="what is over"):
+            await self._ledger.prune(at.wall)
+        with apart("upkeep", part="unwanted evidence"):
+            await self._forget_evidence()
+
+    async def _forget_evidence(self) -> None:
+        """Forget where the use of tenants came from who want none of that kept."""
+        accounts = self._pipeline.configuration.current.accounts
+        unwanted = [name for name, terms in accounts.items() if not terms.keeps_evidence]
+        if unwanted:
+            await forget_evidence_of(self._ledger, unwanted)
 
     async def _take_up(self, at: Instant) -> None:
         """Take up what other processes did: blocks, items that aged, averages that were taken."""
@@ -115,20 +134,27 @@ class Upkeep:
         config, at = self._pipeline.configuration.current, self._clock.now()
         for breach in await unjudged(self._ledger, at.wall):
             terms = config.accounts.get(breach.account)
-            limit = terms.limit(breach.rule) if terms is not None else None
-            if terms is not None and breach.rule == OVERLOAD:
-                await self._judge_overload(breach, terms, at)
-            if terms is not None and limit is not None and limit.case_after is not None:
-                since = looks_back_to(limit.case_after, breach.starts_at, terms)
-                breaches = await breaches_since(self._ledger, since, breach.account)
-                cases = await all_cases(self._ledger, breach.account, closed=True)
-                closed = [case for case in cases if case.state == "closed"]
-                case = judge(breach, breaches, closed, terms, at)
-                if case is not None:
-                    head = self._pipeline.configuration.letterhead
-                    await notify_repeated(case, limit.case_after, terms, head, self._ledger)
             if terms is not None:  # a tenant that is left out is looked at once it is back
-                await note_judged(self._ledger, breach)
+                with apart("breach", account=breach.account, rule=breach.rule):
+                    await self._judge_one(breach, terms, at)
+
+    async def _judge_one(self, breach: BreachRow, terms: Terms, at: Instant) -> None:
+        limit = terms.limit(breach.rule)
+        if breach.rule == OVERLOAD:
+            await self._judge_overload(breach, terms, at)
+        if limit is not None and limit.case_after is not None:
+            since = looks_back_to(limit.case_after, breach.starts_at, terms)
+            breaches = await breaches_since(self._ledger, since, breach.account)
+            cases = await self._ledger.cases(breach.account)
+            closed = [case for case in cases if case.state == "closed"]
+            case = judge(breach, breaches, closed, terms, at)
+            if case is not None:
+                head = self._pipeline.configuration.letterhead
+                evidence = await self._pipeline.evidence.about_case(
+                    case, terms, self._ledger, at.wall
+                )
+                await notify_repeated(case, limit.case_after, terms, head, self._ledger, evidence)
+        await note_judged(self._ledger, breach)
 
     async def _judge_overload(self, breach: BreachRow, terms: Terms, at: Instant) -> None:
         """Open a case where an account overloaded the platform repeatedly, on whichever node."""
@@ -137,7 +163,7 @@ class Upkeep:
         needed = terms.rules.overload.case_after
         since = counts_since(needed, breach.starts_at, terms)
         breaches = await breaches_since(self._ledger, since, breach.account)
-        earlier = await all_cases(self._ledger, breach.account, closed=True)
+        earlier = await self._ledger.cases(breach.account)
         case = escalate_overload(breaches, earlier, needed, terms, at)
         if case is not None:
             found = [each for each in overloads(breaches) if each.starts_at >= case.starts_at]
@@ -164,13 +190,15 @@ class Upkeep:
             ]
             for known in ageing:
                 if at.wall >= known.counts_at:
-                    self._finish(known, at)
+                    with apart("item", account=known.item.account, meter=known.item.meter):
+                        self._finish(known, at)
         await journal.flush(self._ledger, at)
         for item, terms, rule, counts_at in ageing:
             warned = item.warned or at.wall >= counts_at
             if not warned and at.wall >= warned_at(counts_at, rule, terms.zone):
                 head = self._pipeline.configuration.letterhead
-                await notify_ageing(item, counts_at, terms, head, self._ledger, at)
+                with apart("item", account=item.account, meter=item.meter):
+                    await notify_ageing(item, counts_at, terms, head, self._ledger, at)
 
     def _finish(self, known: _Ageing, at: Instant) -> None:
         """Count an item as finished, with everything that is remembered of it."""
@@ -183,7 +211,7 @@ class Upkeep:
         moment = counts_as_of(event, pipeline.configuration.current.settings.events.late, at.wall)
         claims = event_claims(into, "", "", item.units, moment) if terms.applies_at(moment) else []
         moved = [(EventUnits(into, item.units, releases=False), claims)]
-        settle_event(event, moved, moment, self._counters, pipeline.journal, at)
+        settle_event(event, moved, moment, terms.zone, self._counters, pipeline.journal, at)
         pipeline.journal.note_item(ItemAged(item.account, item.meter, item.item, item.units))
 
 

@@ -10,6 +10,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING
 
+from fairuse.base.apart import apart
 from fairuse.base.errors import StoreError
 from fairuse.base.log import logger
 from fairuse.stages.warn import approaching, warn
@@ -96,7 +97,10 @@ class Warnings:
         if terms is None or not terms.rules.ladder.warn:
             return []
         at = self._clock.now()
-        return [*approaching(terms, await self._counters.read(account, at), at)]
+        readings = await self._counters.read(account, at)
+        with apart("warning", account=account):
+            return [*approaching(terms, readings, at)]
+        return []
 
     async def _write(self, found: list[Due]) -> None:
         if found:

@@ -87,9 +87,11 @@ class Charge(NamedTuple):
 
     @property
     def month(self) -> date:
-        """Give the first day of the month it is for: the local one in which its window ends."""
-        last = max(self.starts_at, self.ends_at - 1)  # a window ends on a whole second
-        return datetime.fromtimestamp(last, ZoneInfo(self.zone)).date().replace(day=1)
+        """Give the first day of the month it is billed in: the local one in which it is final.
+
+        Nothing about it changes any more then, and nothing that is made later is in that month.
+        """
+        return datetime.fromtimestamp(self.final_at, ZoneInfo(self.zone)).date().replace(day=1)
 
 
 def measured(charge: Charge) -> dict[str, Value]:

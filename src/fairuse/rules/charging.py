@@ -16,6 +16,7 @@ from fairuse.rules.charges import UNNUMBERED, Charge, Figures
 from fairuse.rules.money import is_in_minor_units, to_minor_units
 from fairuse.rules.rating import Line, Rated, Used, as_read, rate, read_at, units_above
 from fairuse.rules.terms import price_list
+from fairuse.rules.windows import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
     from fairuse.rules.terms import LimitTerms, Terms
 
 Hourly = list[tuple[int, int]]
-"""UTC hours, by their start in seconds since 1970, and what was counted in each."""
-
-HOUR = 3_600
+"""Hours, by their start in seconds since 1970, and what was counted in each."""
 
 
 def usage_charge(

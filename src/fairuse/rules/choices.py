@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CHOICE_PATH = "/fairuse/choice"
 POLICY_PATH = "/fairuse/policy"
+UNEXPLAINED_PATH = "/fairuse/unexplained"
 DECLINE = "decline"
 
 Via = Literal["link", "key", "operator"]
@@ -112,6 +113,22 @@ class Portal:
         except (BadSignature, ValueError, TypeError):
             return None
         return PolicyLinked(account, version)
+
+    def unexplained_link(self, case: Case) -> str:
+        """Give the link by which a customer says that they can't explain the use (C17)."""
+        return f"{self.url.rstrip('/')}{UNEXPLAINED_PATH}/{self.unexplained_token(case)}"
+
+    def unexplained_token(self, case: Case) -> str:
+        """Give the last part of that link: it chooses nothing, and a choice's is none."""
+        return str(self._signer("unexplained").dumps([case.id, case.account]))
+
+    def unexplained(self, token: str) -> tuple[int, str] | None:
+        """Read such a token: the case's number and account; None for one that is not ours."""
+        try:
+            case, account = self._signer("unexplained").loads(token)
+        except (BadSignature, ValueError, TypeError):
+            return None
+        return case, account
 
     def _signer(self, what: str) -> URLSafeSerializer:
         """Give what signs one kind of link: none passes for another."""

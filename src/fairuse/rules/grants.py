@@ -32,6 +32,9 @@ CAPS: frozenset[GrantKind] = frozenset({"reduce", "throttle"})
 BY_MEASURE: frozenset[str] = CAPS | {"deny new users"}
 """The measures that change what a limit lets in; the others refuse requests as a whole."""
 
+UNNUMBERED = 0
+"""The id of a grant before the ledger gives it one."""
+
 
 class Grant(NamedTuple):
     """One change of what an account may use of a limit. Times are wall seconds since 1970.

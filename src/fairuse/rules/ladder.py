@@ -148,7 +148,8 @@ class Facts(NamedTuple):
     `measure`: the measure that is proposed or in force, if any.
     `policy_changed`: the policy in force is not the one the case was opened under, so that a person
     decides about every step of it (P7).
-    `breaches`: how many windows were over the amount since the case was opened.
+    `breaches`: how many windows were over the amount: the case's, those before it that `persists`
+    may need, and those since; 1 where that is enough to know.
     """
 
     still_over: bool

@@ -64,6 +64,18 @@ def talk_is_due(case: Case) -> Memo:
     )
 
 
+def review_is_due(measure: Measure) -> Memo:
+    """Tell that the day has come on which a measure is looked at again (P6)."""
+    return Memo(
+        "review",
+        f"Case {measure.case} is to be looked at again: {measure.kind}, {measure.account}",
+        f"“{measure.kind}” is in force for {measure.account}, because {measure.reason}, and goes on"
+        f" until somebody ends it. `fairuse extend {measure.case}` sets the next day,"
+        f" `fairuse close {measure.case}` ends it; `fairuse cases {measure.case}` shows it.",
+        f"review:{measure.id}:{measure.review_at}",
+    )
+
+
 def notice_is_dead(
     delivery: int, account: str, subject: str, to: str, error: str, moment: float
 ) -> Memo:

@@ -15,6 +15,7 @@ Kind = Literal[
     "case.moved",
     "case.extended",
     "case.noted",
+    "case.unexplained",
     "notice.written",
     "notice.delivered",
     "choice.made",

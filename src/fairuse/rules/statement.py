@@ -10,7 +10,7 @@ import io
 import itertools
 import json
 import re
-from datetime import UTC, date
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -30,6 +30,8 @@ Table = dict[str, "Value"]
 SOURCE = "/fairuse/charges"
 TYPE = "fairuse.charge.final"
 
+LAST_MIDNIGHT = time(12)
+"""When a day is over in every zone, in UTC: the last is twelve hours behind."""
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet may read as a formula, also in its full width."""
@@ -41,6 +43,12 @@ def parse_month(text: str) -> date:
     if not found or found[1] == "0000":
         raise ValueError(f'"{text}" is no month; write it like "2026-10"')
     return date(int(found[1]), int(found[2]), 1)
+
+
+def is_over(month: date, moment: float) -> bool:
+    """Say whether a month is over for every customer, so that its statement changes no more."""
+    following = (month + timedelta(days=31)).replace(day=1)
+    return datetime.combine(following, LAST_MIDNIGHT, UTC).timestamp() <= moment
 
 
 def in_order(charges: Iterable[Charge]) -> list[Charge]:
@@ -60,8 +68,11 @@ def lines_csv(charges: Iterable[Charge]) -> bytes:
     return _csv(_LINE, [row for charge in charges for row in _lines(charge)])
 
 
-def statement_json(month: date, charges: Sequence[Charge]) -> bytes:
-    """Write the charges by account and rule, with their arithmetic and their sums."""
+def statement_json(month: date, charges: Sequence[Charge], *, complete: bool) -> bytes:
+    """Write the charges by account and rule, with their arithmetic and their sums.
+
+    It is complete once the month is over for every customer.
+    """
     accounts: list[Value] = []
     for account, of_account in itertools.groupby(charges, key=lambda each: each.account):
         rules: list[Value] = []
@@ -70,7 +81,8 @@ def statement_json(month: date, charges: Sequence[Charge]) -> bytes:
             listed: list[Value] = [_whole(charge) for charge in of_rule]
             rules.append({"rule": rule, "charges": listed, "sums": _sums(of_rule)})
         accounts.append({"account": account, "rules": rules})
-    return _json({"month": f"{month:%Y-%m}", "accounts": accounts, "sums": _sums(charges)})
+    about: Table = {"month": f"{month:%Y-%m}", "complete": complete}
+    return _json({**about, "accounts": accounts, "sums": _sums(charges)})
 
 
 def events_json(charges: Iterable[Charge]) -> bytes:

@@ -113,6 +113,7 @@ class Tenant(Model):
     tariffs: dict[Name, PriceList] = Field(default_factory=dict)
     keys: dict[KeyHash, Name] = Field(default_factory=dict)
     override: dict[Name, Override] = Field(default_factory=dict)
+    evidence: bool = True
 
     @property
     def billing(self) -> BillingDay:

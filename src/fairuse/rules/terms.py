@@ -162,6 +162,7 @@ class Terms:
         "agreement",
         "applies_from",
         "contact",
+        "evidence_of",
         "language",
         "limits",
         "meters",
@@ -197,6 +198,7 @@ class Terms:
             meter_name: _meter_terms(meter_name, meter, self.limits)
             for meter_name, meter in policy.meters.items()
         }
+        self.evidence_of = _evidence_of(self.limits) if self.keeps_evidence else frozenset()
         self._routes: list[tuple[Route, MeterTerms, bool]] = []
         self._events: dict[str, list[tuple[MeterTerms, bool]]] = {}
         for meter in self.meters.values():
@@ -212,6 +214,11 @@ class Terms:
     def version(self) -> str:
         """Name the policy in force, with its version where it has one (D25): booking@2026-11."""
         return version_name(self.policy, self.rules)
+
+    @property
+    def keeps_evidence(self) -> bool:
+        """Say whether the tenant wants it kept where use came from (C16)."""
+        return self.agreement.tenant.evidence
 
     def limit(self, name: str) -> LimitTerms | None:
         """Give a limit by its name."""
@@ -249,6 +256,11 @@ def _meter_terms(name: str, meter: Meter, limits: tuple[LimitTerms, ...]) -> Met
         meter.measure == "requests" and not asks_more,
         meter.whatever_the_answer,
     )
+
+
+def _evidence_of(limits: tuple[LimitTerms, ...]) -> frozenset[str]:
+    """Give the meters of which is noted where use came from: those whose excess is told (C16)."""
+    return frozenset(limit.meter for limit in limits if limit.over in {"case", "charge"})
 
 
 def price_list(name: str, agreement: Agreement) -> tuple[Tariff, ...]:

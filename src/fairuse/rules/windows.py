@@ -17,9 +17,14 @@ from fairuse.rules.durations import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
     from zoneinfo import ZoneInfo
 
 Unit = Literal["day", "month", "year"]
+
+HOUR = 3_600
+QUARTER = 900
+"""Seconds of which every zone is a multiple off UTC."""
 
 
 class Span(NamedTuple):
@@ -93,6 +98,22 @@ def parse_window(text: str) -> Window:
         if unit == known:
             return Calendar(known)
     raise ValueError(f'"{text}" is no window; a calendar window is a day, a month or a year')
+
+
+def hour_of(moment: float, zone: tzinfo) -> int:
+    """Give the start of the hour that holds a moment, by a zone's clocks.
+
+    In zones half an hour off UTC hours begin at half past, so that no hour is in two windows.
+    """
+    return _hour_of(int(moment // QUARTER), zone)
+
+
+@lru_cache(maxsize=4_096)
+def _hour_of(quarter: int, zone: tzinfo) -> int:
+    second = quarter * QUARTER
+    offset = datetime.fromtimestamp(second, zone).utcoffset() or timedelta()
+    off = int(offset.total_seconds()) % HOUR
+    return (second + off) // HOUR * HOUR - off
 
 
 def months_before(moment: float, months: int, zone: ZoneInfo, billing: BillingDay) -> list[Span]:

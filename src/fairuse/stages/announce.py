@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairuse.base.apart import apart
 from fairuse.base.log import logger
 from fairuse.base.texts import day_text
 from fairuse.rules import notice as notices
@@ -44,12 +45,13 @@ async def announce_to(
             "version": version.name,
             "from": starts_at,
         }
-        row = _notice(once, terms, version, head, at.wall)
-        if await announce(ledger, row, data, terms.contact):
-            written += 1
-            tell = log.info if starts_at - at.wall >= version.lead else log.warning
-            days = round((starts_at - at.wall) / 86_400, 1)
-            tell("policy.announced", account=terms.account, version=once, days_before=days)
+        with apart("announcement", account=terms.account):
+            row = _notice(once, terms, version, head, at.wall)
+            if await announce(ledger, row, data, terms.contact):
+                written += 1
+                tell = log.info if starts_at - at.wall >= version.lead else log.warning
+                days = round((starts_at - at.wall) / 86_400, 1)
+                tell("policy.announced", account=terms.account, version=once, days_before=days)
     return written
 
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from fairuse.rules.charging import HOUR, usage_charge
-from fairuse.rules.windows import Span
+from fairuse.rules.charging import usage_charge
+from fairuse.rules.windows import HOUR, Span
 from fairuse.stores.charges import charged_windows
-from fairuse.stores.history import breaches_since, hourly_usage
+from fairuse.stores.history import breaches_since
+from fairuse.stores.usage import hourly_usage, use_of
 from fairuse.stores.warned import as_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fairuse.rules.charges import Basis, Charge
+    from fairuse.rules.charging import Hourly
     from fairuse.rules.ladder import Case
     from fairuse.rules.measures import Measure
     from fairuse.rules.process import Step
@@ -86,10 +88,9 @@ async def charges_since_switch(
         return []
     whole = case._replace(starts_at=windows[0].starts_at, ends_at=windows[-1].ends_at)
     hours = await _hours(whole, limit, terms, ledger) or []
-    before = [(hour, units) for hour, units in hours if hour + HOUR <= ends_at]
     charges = []
     for window in windows:
-        used = [each for each in before if window.starts_at <= each[0] < window.ends_at]
+        used = _within(hours, window.starts_at, window.ends_at)
         count = sum(units for _, units in used)
         prices = measure.limit or None
         charge = usage_charge(window, limit, terms, count, used, basis="switch", tariff=prices)
@@ -143,14 +144,20 @@ async def _hours(
 ) -> list[tuple[int, int]] | None:
     """Give the hours of a window with what was used; None where they are not kept.
 
-    They are kept by location, and of what is added up; what came before the policy was for the
-    contract is left out (A01).
+    What came before the policy was for the contract is left out (A01), and so is an hour that is
+    only partly in the window, as after a change of the tenant's zone: it is not known which part.
     """
-    scope = dict(window.scope)
-    if limit.kind != "flow" or scope.keys() - {"location"}:
-        return None
     span = Span(int(max(window.starts_at, terms.applies_from)), int(window.ends_at))
-    return await hourly_usage(ledger, window.account, limit.meter, span, scope.get("location"))
+    use = use_of(limit, window.account, window.scope, span)
+    if use is None:
+        return None
+    hours = await hourly_usage(ledger, use)
+    return _within(hours, span.start, span.end)
+
+
+def _within(hours: Hourly, begin: float, end: float) -> Hourly:
+    """Give the hours that are wholly between two moments."""
+    return [(hour, units) for hour, units in hours if begin <= hour and hour + HOUR <= end]
 
 
 def _terms_of(step: Step | None, measure: Measure | None) -> tuple[str | None, Basis]:

@@ -13,6 +13,8 @@ from fairuse.base.texts import number, span_text, window_text
 from fairuse.rules import notice as notices
 from fairuse.rules.choices import choices_text
 from fairuse.rules.emergency import OVERLOAD
+from fairuse.rules.evidence import to_text
+from fairuse.rules.evidence_texts import question
 from fairuse.rules.ladder import Case
 from fairuse.stores.casebook import open_case, warn_of_item, write_notice
 from fairuse.stores.rows import NoticeRow
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from fairuse.base.instant import Instant
     from fairuse.rules.attribution import Incident
     from fairuse.rules.blocks import Block
+    from fairuse.rules.evidence import Evidence
     from fairuse.rules.notice import Letterhead
     from fairuse.rules.policy import Breaches
     from fairuse.rules.terms import LimitTerms, Terms
@@ -40,9 +43,17 @@ log = logger(__name__)
 
 
 async def notify_over(
-    case: Case, breach: BreachRow, terms: Terms, head: Letterhead, ledger: Ledger
+    case: Case,
+    breach: BreachRow,
+    terms: Terms,
+    head: Letterhead,
+    ledger: Ledger,
+    evidence: Evidence | None = None,
 ) -> bool:
-    """Open the case of a breach with its notice; False where both exist already."""
+    """Open the case of a breach with its notice; False where both exist already.
+
+    `evidence` is where the use came from, as far as that is known (C16).
+    """
     limit = terms.limit(breach.rule)
     if limit is None:
         return False
@@ -54,7 +65,8 @@ async def notify_over(
         told["resets"] = notices.moment(case.ends_at, terms)
         row = _row(_template(opened, limit, told, terms), opened, terms, told, "over")
         source = amount.source if amount is not None else ""
-        return row._replace(reading=breach.reading, amount=breach.amount, source=source)
+        row = row._replace(reading=breach.reading, amount=breach.amount, source=source)
+        return _asking(row, opened, head, evidence)
 
     opened = await open_case(ledger, case, written, terms.contact)
     return _logged(case, opened=opened)
@@ -73,7 +85,12 @@ def _template(case: Case, limit: LimitTerms, words: dict[str, str], terms: Terms
 
 
 async def notify_repeated(
-    case: Case, needed: Breaches, terms: Terms, head: Letterhead, ledger: Ledger
+    case: Case,
+    needed: Breaches,
+    terms: Terms,
+    head: Letterhead,
+    ledger: Ledger,
+    evidence: Evidence | None = None,
 ) -> bool:
     """Open a case of several breaches with its notice; False while it is open already.
 
@@ -84,11 +101,18 @@ async def notify_repeated(
     def written(opened: Case) -> NoticeRow:
         words = _words_of_case(opened, terms, head)
         words |= {"breaches": str(needed.breaches), "months": months}
-        return _row(notices.REPEATED, opened, terms, words, "repeated")
+        row = _row(notices.REPEATED, opened, terms, words, "repeated")
+        return _asking(row, opened, head, evidence)
 
     unless_open = needed.months > 1
     opened = await open_case(ledger, case, written, terms.contact, unless_open=unless_open)
     return _logged(case, opened=opened)
+
+
+def _asking(row: NoticeRow, case: Case, head: Letterhead, evidence: Evidence | None) -> NoticeRow:
+    """Ask in a notice whether the use can be explained, with what is known of it (C16, C17)."""
+    asked = question(case, head.portal, row.language)
+    return row._replace(body=f"{row.body}\n\n{asked}", evidence=to_text(evidence))
 
 
 def _logged(case: Case, *, opened: bool) -> bool:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from fairuse.base.log import cut, logger
 from fairuse.rules.amounts import parse_units
 from fairuse.rules.exchange import CLIENT_GONE
+from fairuse.rules.windows import hour_of
 from fairuse.stores.protocol import Outcome
 from fairuse.stores.rows import EventRow, ItemClosed, ItemRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from zoneinfo import ZoneInfo
 
     from fairuse.base.instant import Instant
     from fairuse.rules.claims import Claim
@@ -36,8 +38,11 @@ def settle(
     counters: Counters,
     journal: Journal,
     at: Instant,
-) -> None:
-    """Count the units of a 2xx, give back those of anything else."""
+) -> dict[str, int | None]:
+    """Count the units of a 2xx, give back those of anything else.
+
+    Gives the counts of the meters that ask for more than one a request.
+    """
     outcome = _outcome(exchange)
     closed = [(move.meter, move.item) for move in exchange.moves if move.releases]
     already = journal.counted_already(subject.account, closed) if closed else {}
@@ -53,11 +58,12 @@ def settle(
         if outcome is not Outcome.ACCEPTED and not meter.whatever_the_answer:
             continue
         if meter.kind == "flow" and units:
-            moment = at.wall if move.accrued else exchange.at.wall
-            journal.note_usage(subject.account, subject.location, name, units, moment)
+            hour = hour_of(at.wall if move.accrued else exchange.at.wall, subject.terms.zone)
+            journal.note_usage(subject.account, subject.location, name, units, hour)
         elif meter.kind == "items":
             _note_item(move, units or 0, subject.account, exchange.at.wall, journal)
     counters.settle(receipt, outcome, costs, at)
+    return costs
 
 
 def settle_so_far(
@@ -77,9 +83,8 @@ def settle_so_far(
             if units:
                 move.accrued += units
                 costs[move.meter.name] = units
-                journal.note_usage(
-                    subject.account, subject.location, move.meter.name, units, at.wall
-                )
+                hour = hour_of(at.wall, subject.terms.zone)
+                journal.note_usage(subject.account, subject.location, move.meter.name, units, hour)
     counters.accrue(receipt, costs, at)
 
 
@@ -171,6 +176,7 @@ def settle_event(
     event: UsageEvent,
     moved: list[tuple[EventUnits, list[Claim]]],
     moment: float,
+    zone: ZoneInfo,
     counters: Counters,
     journal: Journal,
     at: Instant,
@@ -183,7 +189,8 @@ def settle_event(
         if meter.rule.kind == "items":
             _note_told_item(event, meter.name, units, journal, releases=releases)
         elif meter.rule.kind == "flow":
-            journal.note_usage(event.account, event.text("location"), meter.name, units, moment)
+            hour = hour_of(moment, zone)
+            journal.note_usage(event.account, event.text("location"), meter.name, units, hour)
         for claim in claims:
             counters.record(event.account, claim, moment, at)
     adjusted = moment > event.happened_at

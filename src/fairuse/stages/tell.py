@@ -89,6 +89,7 @@ def _words_of(case: Case, terms: Terms, head: Letterhead) -> dict[str, str]:
         "rule": case.rule,
         "where": notices.where(dict(case.scope), terms.language),
         "contact": head.contact,
+        "policy_link": head.policy_link(case.account, case.policy or terms.version),
     }
 
 

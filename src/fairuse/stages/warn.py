@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from fairuse.base.apart import apart
 from fairuse.base.log import logger
 from fairuse.rules import notice as notices
 from fairuse.rules.approaching import approach_of, prices_of
@@ -52,7 +53,9 @@ async def warn(found: Sequence[Due], head: Letterhead, ledger: Ledger, at: Insta
     told = await told_already(ledger, {name for due in found for name in due.approach.said})
     written = 0
     for approach, terms in found:
-        if told.isdisjoint(approach.said):
+        if not told.isdisjoint(approach.said):
+            continue
+        with apart("warning", account=terms.account):
             row = _notice(approach, terms, head, at.wall)
             if await write_notice(ledger, row, terms.contact):
                 written += 1

@@ -16,12 +16,10 @@ from fairuse.rules.windows import Calendar, Span, months_before
 from fairuse.stores.history import (
     add_snapshot,
     earlier_snapshots,
-    first_usage,
-    hourly_usage,
     latest_snapshot_id,
     latest_snapshots,
-    total_usage,
 )
+from fairuse.stores.usage import Use, first_usage, hourly_usage, total_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -177,7 +175,8 @@ async def _own_median(
     calendar = Calendar(key.unit)
     end = calendar.span(moment, terms.zone, billing).start
     totals: Counter[int] = Counter()
-    for hour, units in await hourly_usage(ledger, key.account, key.meter, Span(start, end)):
+    use = Use(key.account, key.meter, None, Span(start, end))
+    for hour, units in await hourly_usage(ledger, use):
         totals[calendar.span(hour, terms.zone, billing).start] += units
     return _middle(totals.values(), FEWEST[key.unit])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import and_, exists, insert, literal, select, update
+from sqlalchemy import and_, bindparam, exists, insert, literal, select, update
 
 from fairuse.rules.ladder import after
 from fairuse.rules.record import NO_CASE, OURSELVES, Entry
@@ -212,27 +212,15 @@ async def extend_case(
     return case._replace(**changes)
 
 
-async def note_latest(ledger: Ledger, case: Case) -> None:
-    """Remember the last count of a case's window, with its amount; it moves nothing."""
-    table, values = schema.cases, {"latest": case.latest, "amount": case.amount}
-    async with ledger.transaction() as connection:
-        await connection.execute(update(table).where(table.c.id == case.id).values(values))
-
-
-async def open_cases(ledger: Ledger) -> list[Case]:
-    """Give the cases that are not closed, oldest first."""
-    return await all_cases(ledger)
-
-
-async def all_cases(ledger: Ledger, account: str = "", *, closed: bool = False) -> list[Case]:
-    """Give the cases of one account or all, the closed ones too or not, oldest first."""
+async def note_latest(ledger: Ledger, cases: Sequence[Case]) -> None:
+    """Remember the last counts of the windows of cases, with their amounts; it moves nothing."""
     table = schema.cases
-    query = select(table).order_by(table.c.id)
-    if account:
-        query = query.where(table.c.account == account)
-    if not closed:
-        query = query.where(table.c.state != "closed")
-    return [case_of(row) for row in await ledger.rows(query)]
+    changes: dict[str, Any] = {"latest": bindparam("_latest"), "amount": bindparam("_amount")}
+    one = update(table).where(table.c.id == bindparam("_id")).values(changes)
+    rows = [{"_id": each.id, "_latest": each.latest, "_amount": each.amount} for each in cases]
+    if rows:
+        async with ledger.transaction() as connection:
+            await connection.execute(one, rows)
 
 
 async def case_numbered(ledger: Ledger, number: int) -> Case | None:
@@ -249,10 +237,12 @@ async def measures_of(ledger: Ledger, case: int) -> list[Measure]:
     return [measure_of(row) for row in await ledger.rows(query)]
 
 
-async def measures(ledger: Ledger, *states: str) -> list[Measure]:
-    """Give the measures that are in some state, oldest first."""
+async def live_measures(ledger: Ledger, case: int | None = None) -> list[Measure]:
+    """Give the measures that are proposed or in force, of one case or all, oldest first."""
     table = schema.measures
-    query = select(table).where(table.c.state.in_(states)).order_by(table.c.id)
+    query = select(table).where(table.c.state.in_(("proposed", "in force"))).order_by(table.c.id)
+    if case is not None:
+        query = query.where(table.c.case_id == case)
     return [measure_of(row) for row in await ledger.rows(query)]
 
 

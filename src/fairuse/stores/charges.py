@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
+from fairuse.base.apart import apart
 from fairuse.base.errors import ChargeError
 from fairuse.rules.charges import Charge, Figures, arithmetic, line_of, measured, waived_by
 from fairuse.rules.money import to_minor_units
@@ -98,18 +99,31 @@ async def waive(
 
 
 async def finalise(ledger: Ledger, moment: float) -> list[Charge]:
-    """Make final what is due to be, each charge once, and give it. Raises LedgerError."""
-    table = schema.charges
-    due = update(table).where(~table.c.final, table.c.final_at <= moment).values(final=True)
-    async with ledger.transaction() as connection:
-        rows = (await connection.execute(due.returning(*table.c))).all()
-        final = sorted(_charge_of(row) for row in rows)
-        if final:
-            await append(
-                connection,
-                [_entry(each, "charge.final", moment, OURSELVES, _money(each)) for each in final],
-            )
+    """Make final what is due to be, each charge once and by itself, and give it.
+
+    Raises LedgerError.
+    """
+    table, final = schema.charges, []
+    due = select(table.c.id).where(~table.c.final, table.c.final_at <= moment).order_by(table.c.id)
+    for row in await ledger.rows(due):
+        with apart("charge", charge=row.id):
+            charge = await _final(ledger, row.id, moment)
+            if charge is not None:
+                final.append(charge)
     return final
+
+
+async def _final(ledger: Ledger, number: int, moment: float) -> Charge | None:
+    table = schema.charges
+    change = update(table).where(table.c.id == number, ~table.c.final).values(final=True)
+    async with ledger.transaction() as connection:
+        row = (await connection.execute(change.returning(*table.c))).one_or_none()
+        if row is None:
+            return None
+        charge = _charge_of(row)
+        entry = _entry(charge, "charge.final", moment, OURSELVES, _money(charge))
+        await append(connection, [entry])
+    return charge
 
 
 async def charge_numbered(ledger: Ledger, number: int) -> Charge | None:
@@ -145,17 +159,21 @@ async def charged_windows(ledger: Ledger, case: Case) -> set[float]:
     return {row.starts_at for row in await ledger.rows(query)}
 
 
-async def charges_of_month(ledger: Ledger, first: date) -> list[Charge]:
-    """Give the charges for windows that ended in a month, each by its own local time.
+async def charges_of_month(ledger: Ledger, first: date, moment: float) -> list[Charge]:
+    """Give the charges that become final in a month, each by its own local time.
 
-    `first` is the month's first day.
+    `first` is the month's first day. What is due to be final at the moment is, noted or not.
     """
     begin = datetime(first.year, first.month, first.day, tzinfo=UTC)
     # Local time is within a day of UTC, and no month has more than 31 of them.
     since, until = begin - timedelta(days=1), begin + timedelta(days=32)
-    ends_at = schema.charges.c.ends_at
-    query = select(schema.charges).where(ends_at >= since.timestamp(), ends_at <= until.timestamp())
-    return [charge for charge in await _charges(ledger, query) if charge.month == first]
+    final_at = schema.charges.c.final_at
+    query = select(schema.charges).where(final_at.between(since.timestamp(), until.timestamp()))
+    return [
+        charge._replace(final=charge.final or charge.final_at <= moment)
+        for charge in await _charges(ledger, query)
+        if charge.month == first
+    ]
 
 
 async def _charges(ledger: Ledger, query: Select[Any]) -> list[Charge]:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import String, and_, exists, select
 
+from fairuse.base.apart import apart
 from fairuse.rules.grants import Grant, unused
 from fairuse.rules.record import NO_CASE, OURSELVES, Entry
 from fairuse.rules.windows import Span
 from fairuse.stores import schema
-from fairuse.stores.history import hourly_usage
 from fairuse.stores.record import append
 from fairuse.stores.rows import parse_scope, scope_text
 from fairuse.stores.upsert import upsert
+from fairuse.stores.usage import hourly_usage, use_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -125,9 +126,10 @@ async def carry_over(ledger: Ledger, accounts: Mapping[str, Terms], moment: floa
     for (account, name, scope, ends_at), top_ups in _by_window(await _ended(ledger, moment)):
         limit = accounts[account].limit(name) if account in accounts else None
         if limit is not None:
-            left = await _left(ledger, limit.within(scope), top_ups, ends_at)
-            for grant in top_ups:
-                carried += await add(ledger, _carried(grant, left.get(grant, 0), limit, moment))
+            with apart("top-up", account=account, limit=name):
+                left = await _left(ledger, limit.within(scope), top_ups, ends_at)
+                for grant in top_ups:
+                    carried += await add(ledger, _carried(grant, left.get(grant, 0), limit, moment))
     return carried
 
 
@@ -159,8 +161,8 @@ async def _left(
     last = ends_at - 1
     span = limit.span(last) or Span(int(ends_at), int(ends_at))
     base = limit.without_top_ups(last) or 0
-    account, scope = top_ups[0].account, dict(top_ups[0].scope)
-    hours = await hourly_usage(ledger, account, limit.meter, span, scope.get("location"))
+    use = use_of(limit, top_ups[0].account, top_ups[0].scope, span)
+    hours = [] if use is None else await hourly_usage(ledger, use)
     return unused(top_ups, 10**limit.unit.decimals, base, sum(units for _, units in hours))
 
 

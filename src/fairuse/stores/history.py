@@ -1,66 +1,31 @@
-"""What the ledger knows of the past: usage by month, snapshots of averages, and breaches."""
+"""What the ledger knows of the past: snapshots of averages, and breaches."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Double, and_, cast, exists, func, insert, select, update
+from sqlalchemy import (
+    and_,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from fairuse.rules.cohorts import CohortKey, Member, Snapshot
 from fairuse.stores import schema
+from fairuse.stores.at_once import answers
 from fairuse.stores.rows import BreachRow, parse_scope, scope_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Exists, Select
 
-    from fairuse.rules.windows import Span
+    from fairuse.rules.tally import ScopeKey
     from fairuse.stores.ledger import Ledger
-
-
-async def total_usage(ledger: Ledger, meter: str, span: Span) -> dict[str, int]:
-    """Give what each account used of a meter in a span of time."""
-    table = schema.usage
-    query = (
-        select(table.c.account, func.sum(cast(table.c.units, Double)).label("units"))
-        .where(table.c.meter == meter, table.c.hour >= span.start, table.c.hour < span.end)
-        .group_by(table.c.account)
-    )
-    return {row.account: int(row.units) for row in await ledger.rows(query)}
-
-
-async def first_usage(ledger: Ledger, meter: str) -> dict[str, int]:
-    """Give the first hour in which each account used a meter, in seconds since 1970."""
-    table = schema.usage
-    query = (
-        select(table.c.account, func.min(table.c.hour).label("hour"))
-        .where(table.c.meter == meter)
-        .group_by(table.c.account)
-    )
-    return {row.account: row.hour for row in await ledger.rows(query)}
-
-
-async def hourly_usage(
-    ledger: Ledger, account: str, meter: str, span: Span, location: str | None = None
-) -> list[tuple[int, int]]:
-    """Give the hours in which an account, or one location of it, used a meter, and how much."""
-    table = schema.usage
-    there = () if location is None else (table.c.location == location,)
-    query = (
-        select(table.c.hour, func.sum(cast(table.c.units, Double)).label("units"))
-        .where(
-            table.c.account == account,
-            table.c.meter == meter,
-            table.c.hour >= span.start,
-            table.c.hour < span.end,
-            *there,
-        )
-        .group_by(table.c.hour)
-        .order_by(table.c.hour)
-    )
-    return [(row.hour, int(row.units)) for row in await ledger.rows(query)]
 
 
 async def latest_snapshot_id(ledger: Ledger) -> int:
@@ -135,6 +100,31 @@ async def breaches_since(ledger: Ledger, moment: float, account: str = "") -> li
     if account:
         query = query.where(table.c.account == account)
     return _breaches(await ledger.rows(query))
+
+
+class Breached(NamedTuple):
+    """The breaches of one limit and scope that began at a moment or later."""
+
+    account: str
+    rule: str
+    scope: ScopeKey
+    since: float
+
+
+async def breaches_in(ledger: Ledger, asked: Sequence[Breached]) -> list[int]:
+    """Count breaches, of many limits and scopes at once; those that were forgiven are none."""
+    table = schema.breaches
+    wanted = (
+        (
+            table.c.account == each.account,
+            table.c.rule == each.rule,
+            table.c.scope == scope_text(each.scope),
+            table.c.starts_at >= each.since,
+            ~_forgiven(),
+        )
+        for each in asked
+    )
+    return await answers(ledger, func.count(table.c.id), wanted)
 
 
 async def open_episodes(ledger: Ledger, moment: float) -> list[BreachRow]:

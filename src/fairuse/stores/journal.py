@@ -29,11 +29,12 @@ from fairuse.stores.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from fairuse.base.clock import Clock
     from fairuse.base.instant import Instant
     from fairuse.rules.blocks import Block
+    from fairuse.rules.evidence import EvidenceKey
     from fairuse.rules.tally import ScopeKey, Slot, Tally
     from fairuse.rules.terms import MeterTerms
     from fairuse.stores.ledger import Ledger
@@ -52,7 +53,7 @@ BreachKey = tuple[str, str, "ScopeKey", float]
 
 @dataclass(slots=True)
 class _Changes:
-    """What is gathered; all but `usage` may be written twice and is the same."""
+    """What is gathered; all but `usage` and `evidence` may be written twice and is the same."""
 
     slots: dict[Slot, Tally] = field(default_factory=dict)
     members: dict[MemberRow, None] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class _Changes:
     items: list[ItemChange] = field(default_factory=list)
     breaches: dict[BreachKey, BreachRow] = field(default_factory=dict)
     usage: Counter[UsageKey] = field(default_factory=Counter)
+    evidence: Counter[EvidenceKey] = field(default_factory=Counter)
 
     def __bool__(self) -> bool:
         return any(
@@ -72,6 +74,7 @@ class _Changes:
                 self.items,
                 self.breaches,
                 self.usage,
+                self.evidence,
             )
         )
 
@@ -85,6 +88,7 @@ class _Changes:
             self.items + later.items,
             self.breaches | later.breaches,
             self.usage + later.usage,
+            self.evidence + later.evidence,
         )
 
     def batch(self, at: Instant, *, strict: bool) -> Batch:
@@ -97,6 +101,7 @@ class _Changes:
             [*self.events.values()],
             self.items,
             [*self.breaches.values()],
+            [*self.evidence.items()],
         )
 
 
@@ -143,13 +148,21 @@ class Journal:
         """Have somebody who was told apart in a slot written."""
         self._changes.members[MemberRow(tally.key, slot.key, member)] = None
 
-    def note_usage(
-        self, account: str, location: str, meter: str, units: int, moment: float
-    ) -> None:
-        """Have units added to the usage of the hour that holds the moment."""
-        hour = int(moment // 3_600) * 3_600
+    def note_usage(self, account: str, location: str, meter: str, units: int, hour: int) -> None:
+        """Have units added to the usage of an hour: see `hour_of`."""
         usage, key = self._changes.usage, UsageKey(account, location, meter, hour)
         usage[key] = min(usage[key] + units, MOST)
+
+    def note_evidence(self, counted: Mapping[EvidenceKey, int]) -> None:
+        """Have added up where use came from."""
+        evidence = self._changes.evidence
+        for key, count in counted.items():
+            evidence[key] = min(evidence[key] + count, MOST)
+
+    @property
+    def unwritten_evidence(self) -> Mapping[EvidenceKey, int]:
+        """Give where use came from as far as it is not written, while writing is `paused`."""
+        return self._changes.evidence
 
     def note_block(self, block: Block) -> None:
         """Have a block written, at once."""
@@ -273,8 +286,9 @@ class Journal:
             # Whoever cancels this waits until the write is through, one way or the other.
             await asyncio.wait((writing,))
             if writing.cancelled():
-                # It may have been committed; all but usage can be written twice.
+                # It may have been committed; all but what adds up can be written twice.
                 self._writing.usage.clear()
+                self._writing.evidence.clear()
                 self._put_back()
             elif writing.exception():
                 self._put_back()

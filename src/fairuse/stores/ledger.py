@@ -28,6 +28,7 @@ from fairuse.rules.tally import KEPT_SECONDS, TallyKey
 from fairuse.stores import schema
 from fairuse.stores.case_rows import case_of
 from fairuse.stores.database import Database
+from fairuse.stores.evidence_rows import forget_evidence
 from fairuse.stores.rows import (
     FOREVER,
     Batch,
@@ -60,8 +61,8 @@ TURN_SECONDS = 0.0002
 Without it they wait until all is written. Where the loop is busy a turn takes it 5 ms, which is
 what Python lets another thread wait; so a large batch has larger parts, and no more turns.
 """
-EVENTS_KEPT = 400 * 86_400
-"""How many seconds a usage event's id is remembered: longer than anybody retries."""
+TOLD_KEPT = 400 * 86_400
+"""How many seconds is kept what was told and is done with: longer than anybody retries or asks."""
 
 
 class Ledger(Database):
@@ -69,7 +70,7 @@ class Ledger(Database):
 
     def __init__(self, backend: Backend) -> None:
         super().__init__(backend)
-        self._in_doubt: tuple[InDoubt, Counter[UsageKey]] | None = None
+        self._in_doubt: tuple[InDoubt, Batch] | None = None
 
     async def write(self, batch: Batch) -> None:
         """Write a batch of the journal, whole or not at all. Raises LedgerError.
@@ -88,17 +89,18 @@ class Ledger(Database):
         try:
             await self.at_once(work)
         except InDoubt as error:
-            self._in_doubt = error, Counter(dict(batch.usage))
+            self._in_doubt = error, batch
             raise
 
     async def _less_what_is_there(self, batch: Batch) -> Batch:
-        """Leave out usage that was added after all; whatever else is in a batch may be twice."""
+        """Leave out what was added up after all; whatever else is in a batch may be twice."""
         if self._in_doubt is None:
             return batch
         error, written = self._in_doubt
         if await error.committed():
-            left = Counter(dict(batch.usage)) - written
-            batch = batch._replace(usage=[*left.items()])
+            usage = Counter(dict(batch.usage)) - Counter(dict(written.usage))
+            evidence = Counter(dict(batch.evidence)) - Counter(dict(written.evidence))
+            batch = batch._replace(usage=[*usage.items()], evidence=[*evidence.items()])
         self._in_doubt = None
         return batch
 
@@ -128,10 +130,14 @@ class Ledger(Database):
             for row in await self.rows(query)
         ]
 
-    async def cases(self, account: str) -> list[Case]:
-        """Give the cases of an account, oldest first."""
+    async def cases(self, account: str = "", *, closed: bool = True) -> list[Case]:
+        """Give the cases of one account or all, the closed ones too or not, oldest first."""
         table = schema.cases
-        query = select(table).where(table.c.account == account).order_by(table.c.id)
+        query = select(table).order_by(table.c.id)
+        if account:
+            query = query.where(table.c.account == account)
+        if not closed:
+            query = query.where(table.c.state != "closed")
         return [case_of(row) for row in await self.rows(query)]
 
     async def notices(self, account: str, at_most: int = 50) -> list[NoticeRow]:
@@ -189,9 +195,11 @@ class Ledger(Database):
         return [ItemRow(*row) for row in await self.rows(query)]
 
     async def prune(self, moment: float) -> None:
-        """Drop the slots and closed items that are over, and events told more than a year ago.
+        """Drop what is over: slots, closed items, old evidence, and what was told over a year ago.
 
-        The latest slot of a level stays; so do usage, cases, notices, blocks and breaches.
+        That is the ids of usage events, and the letters that arrived; those that did not stay. So
+        do the latest slot of a level, usage, cases, notices but for their evidence, blocks,
+        breaches, and the record, which says of each notice when and where it arrived.
         """
         slots, members = schema.slots, schema.members
         over = and_(_over(moment), or_(slots.c.level == 0, _newer_slot()))
@@ -200,9 +208,18 @@ class Ledger(Database):
             await connection.execute(delete(slots).where(over))
             await connection.execute(delete(members).where(~kept))
             told = schema.events.c.told_at
-            await connection.execute(delete(schema.events).where(told < moment - EVENTS_KEPT))
+            await connection.execute(delete(schema.events).where(told < moment - TOLD_KEPT))
+            await connection.execute(delete(schema.deliveries).where(*_arrived(moment - TOLD_KEPT)))
             closed = schema.items.c.closed_at
             await connection.execute(delete(schema.items).where(closed < moment - KEPT_SECONDS))
+            await forget_evidence(connection, moment)
+
+
+def _arrived(before: float) -> tuple[ColumnElement[bool], ...]:
+    """Find the letters that arrived before a moment."""
+    table = schema.deliveries.c
+    # When it would have been due again is a day later at most, and is what the index knows.
+    return (table.state == "delivered", table.due_at < before, table.delivered_at < before)
 
 
 def _in_turns(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

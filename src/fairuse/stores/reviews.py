@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
+from fairuse.rules.memo import review_is_due
 from fairuse.rules.record import OURSELVES, Entry
 from fairuse.stores import schema
 from fairuse.stores.case_rows import measure_of
 from fairuse.stores.casebook import add_notice, told_of_measure
+from fairuse.stores.memos import tell_operators
 from fairuse.stores.record import append, entries_of
 
 if TYPE_CHECKING:
@@ -29,8 +31,10 @@ async def due_reviews(ledger: Ledger, moment: float) -> list[Measure]:
     return [measure_of(row) for row in await ledger.rows(query)]
 
 
-async def note_due(ledger: Ledger, measure: Measure, moment: float) -> bool:
-    """Record that a measure's day has come; False where that was recorded, also by a restart ago.
+async def note_due(
+    ledger: Ledger, measure: Measure, moment: float, operators: Sequence[str]
+) -> bool:
+    """Record that a measure's day has come, and tell operators; False where that was done before.
 
     By one process at a time.
     """
@@ -41,6 +45,7 @@ async def note_due(ledger: Ledger, measure: Measure, moment: float) -> bool:
     entry = Entry(moment, "measure.due", measure.account, measure.case, OURSELVES, {**day})
     async with ledger.transaction() as connection:
         await append(connection, [entry])
+        await tell_operators(connection, review_is_due(measure), operators, moment)
     return True
 
 

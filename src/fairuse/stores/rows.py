@@ -11,6 +11,7 @@ from fairuse.rules.blocks import Block
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fairuse.rules.evidence import EvidenceKey
     from fairuse.rules.meters import Measure
     from fairuse.rules.tally import ScopeKey, TallyKey
 
@@ -96,7 +97,7 @@ class BreachRow(NamedTuple):
 
 
 class UsageKey(NamedTuple):
-    """What usage is kept by; `hour` is the UTC hour's start, in seconds since 1970."""
+    """What usage is kept by; `hour` is its start in seconds since 1970: see `hour_of`."""
 
     account: str
     location: str
@@ -114,6 +115,7 @@ class Batch(NamedTuple):
     events: Sequence[EventRow] = ()
     items: Sequence[ItemChange] = ()
     breaches: Sequence[BreachRow] = ()
+    evidence: Sequence[tuple[EvidenceKey, int]] = ()
 
 
 class NoticeRow(NamedTuple):
@@ -122,6 +124,7 @@ class NoticeRow(NamedTuple):
     `once` names what it tells of: of what was told already there is no second one. `must_by` is
     the moment by which it has to be delivered, where there is one (A16). `scope` is what a warning
     is about, and `prices` says that it named what more of it costs, and from which point on (D11).
+    `evidence` is where the use came from, and the one part that is not kept for ever (C16).
     """
 
     tenant: str
@@ -140,6 +143,7 @@ class NoticeRow(NamedTuple):
     must_by: float | None = None
     scope: ScopeKey | None = None
     prices: bool = False
+    evidence: str = ""
 
 
 @lru_cache(maxsize=65_536)

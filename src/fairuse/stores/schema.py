@@ -56,6 +56,19 @@ usage = Table(
     Column("units", BigInteger, nullable=False),
 )
 
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("location", String, primary_key=True),
+    Column("meter", String, primary_key=True),
+    Column("day", BigInteger, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("value", String, primary_key=True),
+    Column("units", BigInteger, nullable=False),
+    Index("evidence_by_day", "day"),
+)
+
 blocks = Table(
     "blocks",
     metadata,
@@ -115,8 +128,15 @@ notices = Table(
     Column("kind", String, nullable=False, server_default=""),
     Column("once", String, nullable=True),
     Column("delivered_at", Double, nullable=True),
+    Column("evidence", Text, nullable=False, server_default=""),
     Index("notices_by_account", "account", "written_at"),
     Index("notices_once", "once", unique=True),
+    Index(
+        "notices_with_evidence",
+        "written_at",
+        postgresql_where=text("evidence <> ''"),
+        sqlite_where=text("evidence <> ''"),
+    ),
 )
 
 deliveries = Table(
@@ -191,7 +211,7 @@ charges = Table(
         sqlite_where=text("kind = 'usage'"),
     ),
     Index("charges_by_account", "account"),
-    Index("charges_by_time", "ends_at"),
+    Index("charges_by_time", "final", "final_at"),
 )
 
 grants = Table(

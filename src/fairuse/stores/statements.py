@@ -45,6 +45,7 @@ class _Statements(NamedTuple):
 
     slots: Insert
     usage: Insert
+    evidence: Insert
     blocks: Insert
     members: Insert
     events: Insert
@@ -53,13 +54,10 @@ class _Statements(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _statements(dialect: Dialect) -> _Statements:
-    usage = upsert(dialect, schema.usage)
-    total = schema.usage.c.units + usage.excluded.units
     return _Statements(
         _replacing(upsert(dialect, schema.slots), schema.slots, "units", "ends_at", "level"),
-        usage.on_conflict_do_update(
-            index_elements=_identity(schema.usage), set_={"units": _least(total, literal(MOST))}
-        ),
+        _adding(upsert(dialect, schema.usage), schema.usage),
+        _adding(upsert(dialect, schema.evidence), schema.evidence),
         insert(schema.blocks),
         upsert(dialect, schema.members).on_conflict_do_nothing(),
         upsert(dialect, schema.events).on_conflict_do_nothing(),
@@ -72,6 +70,14 @@ def _replacing(insertion: UpsertStatement, table: Table, *columns: str) -> Inser
     return insertion.on_conflict_do_update(
         index_elements=_identity(table),
         set_={name: insertion.excluded[name] for name in columns},
+    )
+
+
+def _adding(insertion: UpsertStatement, table: Table) -> Insert:
+    """Insert rows, or add their units to those that are there."""
+    total = table.c.units + insertion.excluded.units
+    return insertion.on_conflict_do_update(
+        index_elements=_identity(table), set_={"units": _least(total, literal(MOST))}
     )
 
 
@@ -147,6 +153,7 @@ def batch_statements(
     into = _statements(dialect)
     yield into.slots, [slot_values(row) for row in batch.slots]
     yield into.usage, [{**key._asdict(), "units": units} for key, units in batch.usage]
+    yield into.evidence, [{**key._asdict(), "units": units} for key, units in batch.evidence]
     yield into.blocks, [block_values(block) for block in batch.blocks]
     yield into.members, [member_values(row) for row in batch.members]
     yield into.events, [row._asdict() for row in batch.events]

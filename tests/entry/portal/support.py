@@ -108,6 +108,11 @@ class Asked:
         assert case is not None
         return case
 
+    @property
+    def unexplained(self) -> str:
+        """Give the path of the link of who can't explain the use."""
+        return self.portal.unexplained_link(self.case).removeprefix("https://usage.example/api")
+
     def path(self, option: str) -> str:
         """Give the path of an option's link, as the gateway is asked for it."""
         link = self.portal.link(self.case, option)

@@ -6,18 +6,16 @@ Mail scanners follow links, so reading the page changes nothing.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import parse_qs
 
 from fairuse.base.errors import LedgerError
-from fairuse.base.texts import preferred, translate
-from fairuse.entry.bodies import whole_body
+from fairuse.base.texts import translate
 from fairuse.entry.portal.deciding import LONGEST_NAME, decide, named
 from fairuse.entry.portal.html import refuse_in_html, send_html, wants_html
 from fairuse.entry.portal.latest import brought_up_to_date
-from fairuse.entry.portal.view import Reading, case_view, option_views
+from fairuse.entry.portal.links import case_of_link, language_of, name_sent, sent_by_another_site
+from fairuse.entry.portal.view import Reading, case_view, evidence_view, option_views
 from fairuse.rules.choice_texts import meaning
 from fairuse.rules.choices import CHOICE_PATH, CHOSEN, POLICY_PATH, TITLES, Choice, open_options
-from fairuse.rules.cross_site import by_another_site
 from fairuse.rules.ladder import WrongStep
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import Refusal
@@ -38,10 +36,9 @@ if TYPE_CHECKING:
     from fairuse.stages.answer import Answer
     from fairuse.stores.callers import RecentEvents
     from fairuse.stores.configuration import Configuration
+    from fairuse.stores.evidence import EvidenceCollector
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.protocol import Counters
-
-MAX_FORM = 4_096
 
 
 class _Asked(NamedTuple):
@@ -63,7 +60,9 @@ class ChoicePage:
         counters: Counters,
         ledger: Ledger,
         callers: RecentEvents,
+        evidence: EvidenceCollector,
     ) -> None:
+        self._evidence = evidence
         self._clock = clock
         self._configuration = configuration
         self._counters = counters
@@ -94,7 +93,7 @@ class ChoicePage:
         asked = None if chosen is None else await self._found(chosen, exchange, config)
         if asked is None:
             return Refusal("unknown-link", "choice")
-        if exchange.method == "POST" and self._by_another_site(exchange):
+        if exchange.method == "POST" and sent_by_another_site(exchange, self._configuration.portal):
             return Refusal("another-site", "choice")
         if exchange.method == "POST":
             return await self._choose(asked, receive, answer)
@@ -112,27 +111,16 @@ class ChoicePage:
     async def _found(self, chosen: Chosen, exchange: Exchange, config: Config) -> _Asked | None:
         """Find the case of a link; None where it is gone, or somebody else's."""
         terms = config.accounts.get(chosen.account)
-        case = await case_numbered(self._ledger, chosen.case)
-        if terms is None or case is None or case.account != chosen.account:
+        case = await case_of_link(chosen.case, chosen.account, self._ledger)
+        if terms is None or case is None:
             return None
-        wanted = (exchange.header(b"accept-language") or b"").decode("latin-1")
-        return _Asked(case, chosen.option, terms, preferred(wanted, terms.language))
-
-    def _by_another_site(self, exchange: Exchange) -> bool:
-        portal = self._configuration.portal
-        fetch_site, origin = map(exchange.header_lines, (b"sec-fetch-site", b"origin"))
-        return portal is not None and by_another_site(fetch_site, origin, portal.url)
+        return _Asked(case, chosen.option, terms, language_of(exchange, terms))
 
     async def _choose(self, asked: _Asked, receive: Receive, answer: Answer) -> Refusal | None:
         """Make the choice, and show it; who does not say who they are is asked again."""
-        try:
-            body = await whole_body(receive, MAX_FORM)
-            form = parse_qs((body or b"").decode(), max_num_fields=8)
-        except ValueError:
-            return Refusal("ambiguous-request", "http", "the form can't be read")
-        if body is None:
-            return Refusal("too-large", "http", str(MAX_FORM))
-        name = form.get("name", [""])[0].strip()
+        name = await name_sent(receive)
+        if isinstance(name, Refusal):
+            return name
         if not name:
             await self._show(asked, answer, status=422, unnamed=True)
             return None
@@ -159,6 +147,7 @@ class ChoicePage:
         [case] = await brought_up_to_date([case], terms, self._counters, at)
         so_far = await charges_so_far(case, terms, self._ledger, moment)
         reading = Reading(terms, moment, language, portal)
+        evidence = await self._evidence.about_case(case, terms, self._ledger, moment)
         possible = open_options(case, terms.rules.ladder, made, moment)
         title = translate(language, TITLES[option])
         words = {
@@ -174,6 +163,8 @@ class ChoicePage:
             "unnamed": unnamed,
             "longest": LONGEST_NAME,
             "others": [each for each in option_views(case, made, reading) if each.title != title],
+            "evidence": evidence_view(evidence, language),
+            "unexplained": None if portal is None else portal.unexplained_token(case),
             "contact": self._configuration.letterhead.contact,
         }
         await send_html(answer, language, "choice.html", words, status)

@@ -101,7 +101,7 @@ class PolicyPage:
 def _only_read(exchange: Exchange) -> Refusal | None:
     if exchange.method in ("GET", "HEAD"):
         return None
-    return Refusal("method-not-allowed", "http", "a policy is read with GET")
+    return Refusal("method-not-allowed", "http", "a policy is read with GET", allow="GET, HEAD")
 
 
 @lru_cache(maxsize=64)

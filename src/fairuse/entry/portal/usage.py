@@ -98,7 +98,9 @@ class UsageForPeople:
     ) -> Refusal | None:
         """Answer a request, or give the refusal."""
         if exchange.method not in ("GET", "HEAD"):
-            return Refusal("method-not-allowed", "http", "usage is read with GET")
+            return Refusal(
+                "method-not-allowed", "http", "usage is read with GET", allow="GET, HEAD"
+            )
         if not wants_html(exchange):
             await self._usage(subject, answer)
             return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fairuse.base.texts import local_time, money, translate, window_text
 from fairuse.rules.choice_texts import STATES, meaning
 from fairuse.rules.choices import TITLES, open_options
+from fairuse.rules.evidence_texts import basis, groups
 from fairuse.rules.notice import where
 from fairuse.rules.standing import standing
 from fairuse.stores.rows import FOREVER
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from fairuse.rules.charges import Charge
     from fairuse.rules.choices import Choice, Portal
+    from fairuse.rules.evidence import Evidence
+    from fairuse.rules.evidence_texts import Group
     from fairuse.rules.ladder import Case
     from fairuse.rules.standing import Standing
     from fairuse.rules.terms import LimitTerms, Terms
@@ -49,6 +52,13 @@ class CaseView(NamedTuple):
     so_far: str
     policy: str
     policy_page: str
+
+
+class EvidenceView(NamedTuple):
+    """Where use came from, kind by kind, and what the shares are of."""
+
+    basis: str
+    groups: list[Group]
 
 
 class OptionView(NamedTuple):
@@ -95,6 +105,13 @@ def case_view(case: Case, so_far: Sequence[Charge], reading: Reading) -> CaseVie
         policy=version,
         policy_page="" if portal is None else portal.policy_token(case.account, version),
     )
+
+
+def evidence_view(evidence: Evidence | None, language: str) -> EvidenceView | None:
+    """Give where use came from, as far as that is known."""
+    if evidence is None:
+        return None
+    return EvidenceView(basis(evidence, language), groups(evidence, language))
 
 
 def figures(limit: LimitTerms, used: int, amount: int, language: str) -> Figures:
