@@ -41,7 +41,9 @@ events = st.fixed_dictionaries(
     | {"time": st.just(EVENT["time"]) | moments | values}
     | {"data": st.dictionaries(st.sampled_from(["location", "user", "item", "seconds"]), values)}
 )
-texts = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=40)
+texts = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=40).map(
+    str.strip
+)
 headers = st.dictionaries(
     st.sampled_from(
         [
