@@ -59,7 +59,8 @@ def review_is_due(measure: Measure) -> Memo:
         f"Case {measure.case} is to be looked at again: {measure.kind}, {measure.account}",
         f"“{measure.kind}” is in force for {measure.account}, and has no end of its own.\n"
         "\n"
-        f"`fairuse close {measure.case}` ends it; `fairuse extend {measure.case}` sets another day.",
+        f"`fairuse close {measure.case}` ends it, `fairuse extend {measure.case}` sets another"
+        " day.",
         f"review:{measure.id}:{measure.review_at}",
     )
 
