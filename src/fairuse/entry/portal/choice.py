@@ -15,7 +15,7 @@ from fairuse.entry.portal.latest import brought_up_to_date
 from fairuse.entry.portal.links import case_of_link, language_of, name_sent, sent_by_another_site
 from fairuse.entry.portal.view import Reading, case_view, evidence_view, option_views
 from fairuse.rules.choice_texts import meaning
-from fairuse.rules.choices import CHOICE_PATH, CHOSEN, POLICY_PATH, TITLES, Choice, open_options
+from fairuse.rules.choices import CHOICE_PATH, CHOSEN, TITLES, Choice, open_options
 from fairuse.rules.ladder import WrongStep
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import Refusal
@@ -152,7 +152,6 @@ class ChoicePage:
         title = translate(language, TITLES[option])
         words = {
             "title": title,
-            "policy_base": f"../{POLICY_PATH.rsplit('/', 1)[1]}",
             "policy": terms.rules.word(terms.rules.title, language),
             "case": case_view(case, so_far, reading),
             "meaning": meaning(option, case, terms, made, moment, language),

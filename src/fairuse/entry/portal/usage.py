@@ -10,8 +10,8 @@ from fairuse.base.log import logger
 from fairuse.base.texts import money, number, preferred, translate, window_text
 from fairuse.entry.portal.html import send_html, wants_html
 from fairuse.entry.portal.latest import brought_up_to_date
-from fairuse.entry.portal.view import Reading, case_view, option_views
-from fairuse.rules.choices import CHOICE_PATH, POLICY_PATH
+from fairuse.entry.portal.view import POLICY, Reading, case_view, option_views
+from fairuse.rules.choices import CHOICE_PATH
 from fairuse.rules.refusal import Refusal
 from fairuse.stages.bill import charges_so_far
 from fairuse.stores.charges import charges_of
@@ -107,12 +107,11 @@ class UsageForPeople:
         at, terms, portal = self._clock.now(), subject.terms, self._configuration.portal
         wanted = (exchange.header(b"accept-language") or b"").decode("latin-1")
         language = preferred(wanted, terms.language)
-        reading = Reading(terms, at.wall, language, portal)
+        reading = Reading(terms, at.wall, language, portal, beside="")
         limits = await self._usage.limits(subject, at)
         words = {
             "account": subject.account,
-            "policy_base": POLICY_PATH.rsplit("/", 1)[1],
-            "policy_page": portal and portal.policy_token(subject.account, terms.version),
+            "policy_page": reading.policy_page(subject.account, terms.version) or POLICY,
             "title": terms.rules.word(terms.rules.title, language),
             "limits": None
             if limits is None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.texts import local_time, money, translate, window_text
 from fairuse.rules.choice_texts import STATES, meaning
-from fairuse.rules.choices import TITLES, open_options
+from fairuse.rules.choices import POLICY_PATH, TITLES, open_options
 from fairuse.rules.evidence_texts import basis, groups
 from fairuse.rules.notice import where
 from fairuse.rules.standing import standing
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from fairuse.rules.ladder import Case
     from fairuse.rules.standing import Standing
     from fairuse.rules.terms import LimitTerms, Terms
+
+
+POLICY = POLICY_PATH.rsplit("/", 1)[1]
 
 
 class Figures(NamedTuple):
@@ -70,12 +73,16 @@ class OptionView(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """Whose contract it is, when they read, in which language, and what signs their links."""
+    """Whose contract it is, when they read, in which language, and what signs their links.
+
+    `beside` leads from the page that they read to the folder of all pages.
+    """
 
     terms: Terms
     moment: float
     language: str
     portal: Portal | None
+    beside: str = "../"
 
     def at(self, seconds: float | None) -> str:
         """Write a moment in the tenant's zone."""
@@ -83,13 +90,18 @@ class Reading(NamedTuple):
             return ""
         return local_time(seconds, self.terms.zone, self.language)
 
+    def policy_page(self, account: str, version: str) -> str:
+        """Give the page of a version of the policy, from where they read; "" without a portal."""
+        if self.portal is None:
+            return ""
+        return f"{self.beside}{POLICY}/{self.portal.policy_token(account, version)}"
+
 
 def case_view(case: Case, so_far: Sequence[Charge], reading: Reading) -> CaseView:
     """Give a case as its customer reads it; `so_far` is what it would be charged now."""
     language = reading.language
     limit = reading.terms.limit(case.rule)
     told, version = case.notified_reading, case.policy or reading.terms.version
-    portal = reading.portal
     return CaseView(
         account=case.account,
         rule=case.rule,
@@ -103,7 +115,7 @@ def case_view(case: Case, so_far: Sequence[Charge], reading: Reading) -> CaseVie
         answer_by=reading.at(case.answer_by),
         so_far=_total(so_far, language),
         policy=version,
-        policy_page="" if portal is None else portal.policy_token(case.account, version),
+        policy_page=reading.policy_page(case.account, version),
     )
 
 
