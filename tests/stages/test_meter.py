@@ -158,7 +158,7 @@ async def test_a_body_too_large_to_be_read_is_refused(
     whole = head + b"x" * (MAX_REQUEST - len(head) - len(tail)) + tail
     async with mounted(write_config(tmp_path, policy=IN_BODY), recorder, clock) as fair:
         refused = await pages(fair, whole + b" ", headers=[(b"transfer-encoding", b"chunked")])
-        assert (refused.status, refused.headers["connection"]) == (413, "close")
+        assert (refused.status, "connection" in refused.headers) == (413, False)
         assert str(MAX_REQUEST) in refused.json()["detail"]
         assert (await pages(fair, whole)).status == 201
         assert await used(fair) == (2, 2)
