@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from tests.ledgers import BOTH, Place, PostgresPlace, postgres_database
 from tests.support import NOON, REPOSITORY, Front, Recorder, Served, front, write_config
 
@@ -16,6 +17,10 @@ from fairuse.stores.ledger import Ledger
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+# How long an example takes says something of the machine alone.
+settings.register_profile("fairuse", deadline=None)
+settings.load_profile("fairuse")
 
 
 @pytest.fixture

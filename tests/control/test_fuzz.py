@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 ANSWERS = {200, 400, 401, 403, 404, 405, 409, 413, 422}
 KINDS = ["application/cloudevents+json", "application/cloudevents-batch+json", "text/plain", ""]
-OFTEN = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+OFTEN = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 scalars = (
     st.none()

@@ -214,4 +214,4 @@ class Climbing(RuleBasedStateMachine):
 
 
 TestClimbing = Climbing.TestCase
-TestClimbing.settings = settings(max_examples=120, stateful_step_count=20, deadline=None)
+TestClimbing.settings = settings(max_examples=120, stateful_step_count=20)

@@ -127,4 +127,4 @@ class Working(RuleBasedStateMachine):
 
 
 TestWorking = Working.TestCase
-TestWorking.settings = settings(max_examples=12, stateful_step_count=12, deadline=None)
+TestWorking.settings = settings(max_examples=12, stateful_step_count=12)

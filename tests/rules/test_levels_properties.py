@@ -229,7 +229,7 @@ class Members(Course):
             assert (slot.settled, self.tally.reading(slot)) == (len(names), len(names))
 
 
-SETTINGS = settings(max_examples=100, stateful_step_count=30, deadline=None)
+SETTINGS = settings(max_examples=100, stateful_step_count=30)
 TestInFlight = InFlight.TestCase
 TestGauge = Gauge.TestCase
 TestMembers = Members.TestCase

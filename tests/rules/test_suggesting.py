@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fairuse.rules.suggesting import Comparable, Load, Size, suggest
@@ -69,7 +69,6 @@ def test_decimals_are_counted_and_whole_units_suggested() -> None:
 USE = st.lists(st.integers(0, 10**9), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
 @given(own=USE, others=USE, average=st.integers(0, 10**6), users=st.integers(0, 50))
 def test_no_suggestion_is_below_what_is_used(
     own: list[int], others: list[int], average: int, users: int

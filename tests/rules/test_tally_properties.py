@@ -113,7 +113,7 @@ def _rolling(seconds: int, *, steps: bool = True) -> Course:
 
 
 @given(SECONDS, EVENTS, LATE_TOO)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_never_more_than_the_exact_log(
     seconds: int, events: list[Event], late_too: list[Event]
 ) -> None:
@@ -129,7 +129,7 @@ def _compare(course: Course, seconds: int, events: list[Event]) -> None:
 
 
 @given(SECONDS, LATE_TOO)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_window_after_the_last_unit_all_are_gone(seconds: int, events: list[Event]) -> None:
     """E18: one window length after the last unit, whatever came before, nothing is used."""
     course = _rolling(seconds)
@@ -141,7 +141,7 @@ def test_a_window_after_the_last_unit_all_are_gone(seconds: int, events: list[Ev
 
 
 @given(st.sampled_from([None, 0, 3 * DAY]), LATE_TOO)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_used_is_settled_and_open(late: int | None, events: list[Event]) -> None:
     """F-26 (used == settled + open): over the slots in force, for any course of events."""
     course = _rolling(60) if late is None else Course(CalendarTally(KEY, late), DAY / 16)
@@ -157,7 +157,7 @@ def test_used_is_settled_and_open(late: int | None, events: list[Event]) -> None
 
 
 @given(st.sampled_from([None, 0, 3 * DAY]), LATE_TOO)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_turns_before_a_tally_says_so(late: int | None, events: list[Event]) -> None:
     """F-31: until the moment that it names, on its own clock, looking again changes nothing."""
     course = _rolling(60) if late is None else Course(CalendarTally(KEY, late), DAY / 16)
@@ -177,7 +177,7 @@ def test_nothing_turns_before_a_tally_says_so(late: int | None, events: list[Eve
 
 
 @given(SECONDS, EVENTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_steps_of_the_wall_clock_change_nothing(seconds: int, events: list[Event]) -> None:
     """F-31: with and without steps of the wall clock a rolling tally says the same."""
     stepped, steady = _rolling(seconds), _rolling(seconds, steps=False)
@@ -189,7 +189,7 @@ def test_steps_of_the_wall_clock_change_nothing(seconds: int, events: list[Event
 
 
 @given(EVENTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_an_open_calendar_window_stays(events: list[Event]) -> None:
     """F-31 (an open window): whatever the wall clock does, it is the only one until its end."""
     course = Course(CalendarTally(KEY), DAY / 16)
@@ -203,7 +203,7 @@ def test_an_open_calendar_window_stays(events: list[Event]) -> None:
 
 
 @given(SECONDS, EVENTS, LATE_TOO)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_slots_stay_few_and_in_order(
     seconds: int, events: list[Event], late_too: list[Event]
 ) -> None:
@@ -218,7 +218,7 @@ def test_slots_stay_few_and_in_order(
 
 
 @given(SECONDS, LATE_TOO, st.integers(1, 12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_units_are_free_when_promised(seconds: int, events: list[Event], units: int) -> None:
     """E18, F-29 (truth): after the announced wait so many units are free, and not before."""
     course = _rolling(seconds)

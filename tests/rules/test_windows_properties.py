@@ -145,7 +145,7 @@ def _assert_whole(window: Calendar, place: Place) -> None:
 @example(Calendar("day"), Place(APIA, _utc("2011-12-30T09:59:59")))
 @example(Calendar("month"), Place(APIA, _utc("2011-12-30T10:00"), BillingDay(30, 12)))
 @example(Calendar("year"), Place(APIA, _utc("2011-12-30T10:00"), BillingDay(31, 12)))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_windows_partition_the_time_line(window: Calendar, place: Place) -> None:
     """F-33: in every zone each moment of 2000-2100 is in one window, and windows meet exactly."""
     zone, moment, billing = place
@@ -163,7 +163,7 @@ def test_windows_partition_the_time_line(window: Calendar, place: Place) -> None
 @given(WINDOWS, _places())
 @example(Calendar("month"), Place(ST_JOHNS, _utc("2009-11-01T02:45")))
 @example(Calendar("year"), Place(ST_JOHNS, _utc("2009-11-01T02:45"), BillingDay(1, 11)))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_a_window_is_one_unit_of_the_calendar(window: Calendar, place: Place) -> None:
     """F-33, F-34: a window runs from billing day to billing day, clamped, each from midnight."""
     _assert_whole(window, place)
@@ -181,7 +181,7 @@ def test_windows_about_every_change_of_clocks(key: str) -> None:
 
 
 @given(_places())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_days_make_months_and_months_make_years(place: Place) -> None:
     """F-33: the days of a year, leap or not, add up to its months, and the months to the year."""
     zone, moment, billing = place
@@ -201,7 +201,7 @@ def test_days_make_months_and_months_make_years(place: Place) -> None:
 
 
 @given(_places(), st.integers(0, 24))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_months_that_are_over_come_one_after_another(place: Place, months: int) -> None:
     """F-33: the months before a moment are over, and run back from this one without a gap."""
     zone, moment, billing = place
@@ -217,7 +217,7 @@ def test_months_that_are_over_come_one_after_another(place: Place, months: int) 
 @given(_places(), st.integers(-12, 120))
 @example(Place(ST_JOHNS, _utc("2006-10-29T02:45")), 0)
 @example(Place(ST_JOHNS, nextafter(_utc("2026-03-31T02:30"), 0)), 1)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_the_same_day_is_clamped_and_begins_at_midnight(place: Place, months: int) -> None:
     """F-33, F-34: the same day months on is at most the month's last, from its first instant."""
     zone, moment, _ = place
@@ -229,7 +229,7 @@ def test_the_same_day_is_clamped_and_begins_at_midnight(place: Place, months: in
 
 
 @given(_places())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_a_day_of_unchanged_clocks_has_86400_seconds(place: Place) -> None:
     """F-36: no day but one of a change of clocks is longer or shorter, leap seconds or not."""
     span = Calendar("day").span(place.moment, place.zone)

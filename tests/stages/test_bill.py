@@ -132,7 +132,7 @@ def test_no_unit_is_charged_that_was_not_used_in_the_window() -> None:
     """P5, A22, F-35: in zones at half hours, too, and after a change of zone."""
     office = Office()
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @example(LATE)
     @example(EARLY)
     @example(LATE._replace(before=ZoneInfo("Etc/UTC")))

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.rules.support import METER, POLICY, policy, tenant, utc
 
@@ -291,7 +291,6 @@ def turns_of(terms: Terms, moment: float) -> set[float]:
     return {*turns, terms.applies_from, *(span.end for span in spans if span is not None)}
 
 
-@settings(deadline=None)
 @given(contracts(), st.lists(MOMENTS, min_size=1, max_size=10), st.booleans())
 def test_known_claims_are_those_one_would_work_out(
     terms: Terms, moments: list[float], forward: bool

@@ -244,7 +244,7 @@ class Side:
 
 @pytest.mark.parametrize("strict", [False, True], ids=["relaxed", "strict"])
 @pytest.mark.parametrize("limits", [LIMITS, UNITS], ids=["of all kinds", "units alone"])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(steps=STEPS)
 def test_a_known_claim_counts_as_a_new_one(
     limits: Sequence[LimitTerms], steps: list[Step], *, strict: bool

@@ -249,7 +249,7 @@ class CountingStrictly(CountingInMemory):
 
 
 for machine in (CountingInMemory, CountingStrictly):
-    machine.TestCase.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+    machine.TestCase.settings = settings(max_examples=80, stateful_step_count=30)
 TestCounting = CountingInMemory.TestCase
 TestCountingStrictly = CountingStrictly.TestCase
 
@@ -271,7 +271,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.parametrize("kind", STORES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps=STEPS)
 def test_no_more_is_ever_used_than_agreed(kind: str, steps: list[tuple[str, int]]) -> None:
     """F-26: through any order of reserve, settle, give back and time no hard limit is passed."""

@@ -84,7 +84,7 @@ async def history(events: Sequence[Event]) -> None:
         await ledger.close()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(EVENTS, min_size=4, max_size=14))
 def test_statements_of_past_months_never_change(events: list[Event]) -> None:
     """A21, D15, E36: whenever a charge is made, waived or final, it is in one month's statement."""

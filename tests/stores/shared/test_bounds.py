@@ -99,7 +99,7 @@ COSTS = st.integers(0, 5) | st.integers(MAX_AMOUNT - 5, MAX_AMOUNT) | st.integer
 
 @pytest.mark.parametrize("strict", [True, False], ids=["strict", "relaxed"])
 @WINDOWS
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(costs=st.lists(st.tuples(COSTS, st.booleans()), max_size=8))
 def test_large_numbers_are_counted_as_in_memory(
     server: RedisServer, terms: LimitTerms, costs: list[tuple[int, bool]], *, strict: bool

@@ -40,7 +40,7 @@ async def asked(at: Node, member: str) -> Decision:
 
 
 @STRICT
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     patiences=st.lists(st.none() | st.integers(0, 12), min_size=1, max_size=12),
     refused=st.sets(st.integers(0, 11)),

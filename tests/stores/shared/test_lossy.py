@@ -154,7 +154,7 @@ class Lossy:
 
 
 @pytest.mark.parametrize("strict", [True, False], ids=["strict", "relaxed"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=STEPS,
     faults=st.tuples(FAULTS, FAULTS),

@@ -189,7 +189,6 @@ def test_processes_count_together(server: RedisServer, *, strict: bool) -> None:
         settings=settings(
             max_examples=25,
             stateful_step_count=25,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
