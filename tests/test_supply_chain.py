@@ -119,7 +119,7 @@ def test_an_extra_is_imported_where_it_is_needed_alone(package: str) -> None:
 
 def test_nothing_but_what_everybody_has_is_needed() -> None:
     """F-56: without the extras, and without what only developers have, the command runs."""
-    absent = [*EXTRAS, "pytest", "hypothesis", "fastapi", "trustme", "httpx2", "jwt"]
+    absent = [*EXTRAS, "pytest", "hypothesis", "fastapi", "trustme", "httpx2"]
     program = f"""
 import sys
 sys.modules.update(dict.fromkeys({absent!r}))
