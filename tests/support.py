@@ -215,6 +215,7 @@ async def told(service: Service) -> Ledger:
     assert service.ledger is not None
     assert service.journal is not None
     await service.pipeline.followups.join()
+    service.pipeline.evidence.tell()
     assert await service.journal.flush(service.ledger, service.clock.now())
     return service.ledger
 

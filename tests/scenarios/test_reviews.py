@@ -124,22 +124,3 @@ async def test_what_ends_by_itself_has_no_day_to_be_set(
         desk = await measured(fair, clock, until="7 days")
         with pytest.raises(NotPossible, match="ends by itself"):
             await desk.extend(1, clock.wall + 86_400, "they asked")
-
-
-async def test_operators_are_told_of_the_day(
-    config: Path, recorder: Recorder, clock: ManualClock
-) -> None:
-    """P6: who of the operators wants to know is told once, with the commands that answer it."""
-    settings = config / "gateway.toml"
-    settings.write_text(
-        settings.read_text() + '[notices]\noperators = ["mailto:desk@provider.example"]\n'
-    )
-    async with running(config, recorder, clock) as fair:
-        await measured(fair, clock, review="30 days")
-        await pass_time(fair, clock, "2024-02-07T09:00")
-        await upkeep(fair)
-        ledger = await told(fair.service)
-        memos = [letter.notice for letter in await letters(ledger, "waiting")]
-        [memo] = [memo for memo in memos if memo.rule == "review"]
-        assert memo.subject == "Case 1 is to be looked at again: degrade, salon"
-        assert "`fairuse close 1`" in memo.body
