@@ -11,12 +11,12 @@ demo: $(READY)
 	$(BIN)/fairuse demo --policy $(POLICY) $(DEMO)
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(TEST)
+	$(BIN)/python -m pytest --numprocesses=3 --dist=worksteal $(TEST)
 
 # Tracing makes the tests take twice as long, so it is a run of its own.
 coverage: $(READY)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(TEST)
+	$(BIN)/coverage run -m pytest --numprocesses=3 --dist=worksteal $(TEST)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

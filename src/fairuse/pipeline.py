@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fairuse.base import metrics
@@ -20,7 +21,7 @@ from fairuse.base.log import logger
 from fairuse.base.wire import json_bytes
 from fairuse.endpoints import HEALTH_PATH, OUR_PATHS, READY_PATH
 from fairuse.rules.exchange import Exchange
-from fairuse.rules.hops import stopped
+from fairuse.rules.hops import PASSED_ON, ends_here, stopped
 from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import EVENTS_PATH, Refusal
 from fairuse.stages.admit import admit
@@ -169,22 +170,20 @@ class Pipeline:
         answer: Answer,
     ) -> Refusal | None:
         """Go on with an account's request; a fault of ours before it is forwarded refuses none."""
-        reading = False
         try:
             if refusal := self._kept_out(exchange, subject, config):
                 return refusal
+            if self.forward.via is not None and ends_here(exchange):
+                await answer.whole(HTTPStatus.OK, [(b"allow", PASSED_ON.encode())], b"")
+                return None
             plan = self.plans.of(exchange, subject)
             if plan.reads:
-                reading = True
-                read = await read_ahead(exchange, subject, receive)
+                read = await self._read_ahead(exchange, subject, receive)
                 if isinstance(read, Refusal):
                     return read
-                receive, reading = read, False
-                exchange.at = self.clock.now()  # reading it may have taken long
+                receive = read
             receipt, answer.limits = await self.whether(exchange, subject, plan, config)
-        except Exception:
-            if reading:  # nobody has the rest of its body any more
-                raise
+        except Exception:  # noqa: BLE001  it is noted with its traceback
             receipt, answer.limits = self._in_spite_of_a_fault(exchange, subject)
         if isinstance(receipt, Refusal):
             return receipt
@@ -211,6 +210,18 @@ class Pipeline:
             or (stopped(exchange, self.forward.via) if self.forward.via is not None else None)
             or (throttled(exchange, subject, self.load) if self.load.throttle else None)
         )
+
+    async def _read_ahead(
+        self, exchange: Exchange, subject: Subject, receive: Receive
+    ) -> Receive | Refusal:
+        """Read the body that says what a request costs; after a fault nobody has the rest of it."""
+        try:
+            return await read_ahead(exchange, subject, receive)
+        except Exception:  # noqa: BLE001  it is noted with its traceback
+            self.faults.note(exchange, "refused")
+            return _FAULT
+        finally:
+            exchange.at = self.clock.now()  # reading it may have taken long
 
     async def whether(
         self, exchange: Exchange, subject: Subject, plan: Plan, config: Config

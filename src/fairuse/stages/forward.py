@@ -6,7 +6,6 @@ This is the only stage in which the gateway and the middleware differ.
 from __future__ import annotations
 
 import asyncio
-from time import time
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
@@ -26,8 +25,7 @@ from fairuse.rules.forwarding import (
     request_headers,
     response_headers,
 )
-from fairuse.rules.headers import date_header
-from fairuse.rules.hops import PASSED_ON, Via, ends_here, one_hop_less
+from fairuse.rules.hops import Via, one_hop_less
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -117,9 +115,6 @@ class ToUpstream:
         self, exchange: Exchange, config: Config, receive: Receive, send: Send
     ) -> None:
         """Answer one request."""
-        if ends_here(exchange):
-            await _answered_here(send)
-            return
         upstream = self._upstream or self._first(config)
         # The loop is named because looking for it is a system call.
         relay = _Relay(exchange, receive, send, asyncio.current_task(self._loop))
@@ -278,13 +273,6 @@ class _RequestBody:
             await self._completed.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
-
-
-async def _answered_here(send: Send) -> None:
-    """Say what may be asked (RFC 9110 section 9.3.7)."""
-    headers = [(b"allow", PASSED_ON.encode()), (b"content-length", b"0"), date_header(int(time()))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
 
 
 def _cost_is_read(exchange: Exchange) -> bool:
