@@ -246,7 +246,8 @@ def test_a_corrupt_file_is_left_as_it_is(tmp_path: Path, upstream: Upstream) -> 
             running.stop()
             assert running.events("ledger.lost")
             assert ledger.read_bytes() == corrupt
-            command = [sys.executable, "-m", "fairuse", "serve", "--config", str(config)]
+            serve = ["serve", "--config", str(config), "--port", "0"]
+            command = [sys.executable, "-m", "fairuse", *serve]
             outcome = subprocess.run(
                 command, capture_output=True, text=True, timeout=PATIENCE, check=False
             )
