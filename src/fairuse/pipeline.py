@@ -231,7 +231,12 @@ class Pipeline:
         if isinstance(claims, Refusal):
             return claims, []
         decision = await decide(subject, claims, self.counters, exchange.at)
-        limits = limit_headers(claims, decision, exchange.at)
+        try:
+            limits = limit_headers(claims, decision, exchange.at)
+        except Exception:
+            if isinstance(decision, Receipt):  # nothing stays reserved for what nobody settles
+                self.counters.settle(decision, Outcome.REFUSED, {}, exchange.at)
+            raise
         if self.counters.away:
             limits = [*limits, _DEGRADED]
         if isinstance(decision, Receipt):
