@@ -117,7 +117,7 @@ def _make_charges() -> None:
             sqlite_where=sa.text("kind = 'usage'"),
         ),
         sa.Index("charges_by_account", "account"),
-        sa.Index("charges_by_time", "final", "final_at"),
+        sa.Index("charges_by_time", "ends_at"),
     )
 
 

@@ -1,4 +1,7 @@
-"""Evidence: from where, for what and by which programs an account was used, day by day."""
+"""Evidence: from where, for what and by which programs an account was used, day by day.
+
+Statements go by the day on which a charge became final, and so does their index.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,3 +33,5 @@ def upgrade() -> None:
         postgresql_where=KNOWN,
         sqlite_where=KNOWN,
     )
+    op.drop_index("charges_by_time", "charges")
+    op.create_index("charges_by_time", "charges", ["final", "final_at"])
