@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # How long an example takes says something of the machine alone.
-settings.register_profile("fairuse", deadline=None, max_examples=50)
+settings.register_profile("fairuse", deadline=None)
 settings.load_profile("fairuse")
 
 
