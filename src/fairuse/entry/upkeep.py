@@ -12,6 +12,7 @@ from fairuse.rules.ageing import counts_as_finished_at, warned_at
 from fairuse.rules.attribution import counts_since
 from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.events import EventUnits, UsageEvent, counts_as_of
+from fairuse.rules.windows import HOUR
 from fairuse.stages.escalate import escalate_overload, judge, looks_back_to, overloads
 from fairuse.stages.meter import event_claims
 from fairuse.stages.notify import notify_ageing, notify_overload, notify_repeated
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fairuse.base.instant import Instant
     from fairuse.entry.fair_process import FairProcess
     from fairuse.pipeline import Pipeline
+    from fairuse.rules.config import Config
     from fairuse.rules.meters import Ageing
     from fairuse.rules.terms import Terms
     from fairuse.stores.averages import Averages
@@ -63,6 +65,7 @@ class Upkeep:
         self._ledger = ledger
         self._process = process
         self._learned = averages.history
+        self._forgotten: tuple[Config, int] | None = None
         self._one_at_a_time = asyncio.Lock()
 
     async def run(self) -> None:
@@ -103,14 +106,18 @@ class Upkeep:
         with apart("upkeep", part="what is over"):
             await self._ledger.prune(at.wall)
         with apart("upkeep", part="unwanted evidence"):
-            await self._forget_evidence()
+            await self._forget_evidence(at)
 
-    async def _forget_evidence(self) -> None:
+    async def _forget_evidence(self, at: Instant) -> None:
         """Forget where the use of tenants came from who want none of that kept."""
-        accounts = self._pipeline.configuration.current.accounts
-        unwanted = [name for name, terms in accounts.items() if not terms.keeps_evidence]
-        if unwanted:
-            await forget_evidence_of(self._ledger, unwanted)
+        # Once an hour, too: another process may have read its files, or told of them, later.
+        config, hour = self._pipeline.configuration.current, int(at.wall // HOUR)
+        known = self._forgotten
+        if known is not None and known[0] is config and known[1] == hour:
+            return
+        unwanted = [name for name, terms in config.accounts.items() if not terms.keeps_evidence]
+        await forget_evidence_of(self._ledger, unwanted)
+        self._forgotten = config, hour
 
     async def _take_up(self, at: Instant) -> None:
         """Take up what other processes did: blocks, items that aged, averages that were taken."""

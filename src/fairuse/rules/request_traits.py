@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 LONGEST_AGENT = 120
 LOOKED_AT = 256
+"""Of a path or a name: more is neither read nor remembered."""
 LONGEST_METHOD = 16
 DEEPEST = 4
 """How many parts of a path are told; the rest is `/**`, as in a policy's routes."""
@@ -30,28 +31,40 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}://")
 _LINK_DOT = re.compile(r"(?<=\w)\.(?=[^\W\d]{2})")
 
 
-@lru_cache(maxsize=4_096)
 def path_shape(method: str, path: str) -> str:
     """Give a request's path as a customer knows it: `GET /orders/*/lines`."""
-    parts = _parts(path)
-    rest = "/**" if len(parts) > DEEPEST else ""
-    return f"{_method(method)} /{'/'.join(parts[:DEEPEST])}{rest}"
+    return _shape(method[:LONGEST_METHOD], path[:LOOKED_AT])
 
 
 @lru_cache(maxsize=4_096)
+def _shape(method: str, path: str) -> str:
+    parts = _parts(path)
+    rest = "/**" if len(parts) > DEEPEST else ""
+    return f"{_part(method)} /{'/'.join(parts[:DEEPEST])}{rest}"
+
+
 def path_prefix(method: str, path: str) -> str:
     """Give the first part alone, for paths that are all different: `GET /search/**`."""
+    return _prefix(method[:LONGEST_METHOD], path[:LOOKED_AT])
+
+
+@lru_cache(maxsize=4_096)
+def _prefix(method: str, path: str) -> str:
     parts = _parts(path)
-    return f"{_method(method)} /{parts[0]}/**" if len(parts) > 1 else path_shape(method, path)
+    return f"{_part(method)} /{parts[0]}/**" if len(parts) > 1 else _shape(method, path)
 
 
-@lru_cache(maxsize=1_024)
 def agent_name(header: bytes | None) -> str:
     """Give the program that a `User-Agent` names, and "" for none.
 
     A mail program makes links of names with dots: here `[.]` keeps it from that.
     """
-    text = (header or b"")[:LOOKED_AT].decode("utf-8", "replace")
+    return _agent((header or b"")[:LOOKED_AT])
+
+
+@lru_cache(maxsize=1_024)
+def _agent(header: bytes) -> str:
+    text = header.decode("utf-8", "replace")
     text = "".join(letter if letter.isprintable() else " " for letter in text)
     text = _LINK_DOT.sub("[.]", _SCHEME.sub("", " ".join(text.split())))
     return text if len(text) <= LONGEST_AGENT else f"{text[: LONGEST_AGENT - 1]}…"
@@ -73,7 +86,3 @@ def _part(part: str) -> str:
         return part
     letters = (each if each.isprintable() else quote(each, errors="replace") for each in part)
     return "".join(letters)
-
-
-def _method(method: str) -> str:
-    return _part(method[:LONGEST_METHOD])

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from fairuse.rules.terms import Terms
     from fairuse.stores.ledger import Ledger
 
+MOST_NAMED = 500
+"""Accounts in one statement: databases take only so many."""
+
 
 async def counted_about(ledger: Ledger, about: About) -> Counter[tuple[Kind, str]]:
     """Give what the ledger has counted of what one asks about. Raises LedgerError."""
@@ -63,7 +66,9 @@ async def forget_evidence(connection: AsyncConnection, moment: float) -> None:
 async def forget_evidence_of(ledger: Ledger, accounts: Sequence[str]) -> None:
     """Drop all evidence of accounts of which none is kept any more."""
     evidence, notices = schema.evidence, schema.notices
-    async with ledger.transaction() as connection:
-        await connection.execute(delete(evidence).where(evidence.c.account.in_(accounts)))
-        told = (notices.c.evidence != "", notices.c.account.in_(accounts))
-        await connection.execute(update(notices).where(*told).values(evidence=""))
+    for first in range(0, len(accounts), MOST_NAMED):
+        some = accounts[first : first + MOST_NAMED]
+        async with ledger.transaction() as connection:
+            await connection.execute(delete(evidence).where(evidence.c.account.in_(some)))
+            told = (notices.c.evidence != "", notices.c.account.in_(some))
+            await connection.execute(update(notices).where(*told).values(evidence=""))
