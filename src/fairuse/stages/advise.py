@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from fairuse.base.log import logger
 from fairuse.rules.evidence import to_text
 from fairuse.rules.evidence_texts import UNEXPLAINED, advice
-from fairuse.rules.notice import where, write
+from fairuse.rules.notice import where
 from fairuse.rules.record import Entry
 from fairuse.stores.casebook import add_notice
+from fairuse.stores.notice_rows import notice_row
 from fairuse.stores.record import append
-from fairuse.stores.rows import NoticeRow
 
 if TYPE_CHECKING:
     from fairuse.rules.choices import Via
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fairuse.rules.notice import Letterhead
     from fairuse.rules.terms import Terms
     from fairuse.stores.ledger import Ledger
+    from fairuse.stores.rows import NoticeRow
 
 log = logger(__name__)
 
@@ -62,19 +63,5 @@ def _notice(case: Case, terms: Terms, head: Letterhead, moment: float) -> Notice
         "advice": "\n".join(f"- {text}" for text in advice(language)),
         "contact": head.contact,
     }
-    text = write(UNEXPLAINED, terms, words)
-    return NoticeRow(
-        tenant=terms.tenant,
-        account=case.account,
-        rule=case.rule,
-        written_at=moment,
-        reading=0,
-        amount=0,
-        source="",
-        language=language,
-        contact=terms.contact,
-        subject=text.subject,
-        body=text.body,
-        kind="unexplained",
-        once=f"unexplained:{case.id}",
-    )
+    row = notice_row(UNEXPLAINED, case.rule, case.account, terms, words, moment, "unexplained")
+    return row._replace(once=f"unexplained:{case.id}")

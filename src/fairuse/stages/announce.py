@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from fairuse.base.apart import apart
 from fairuse.base.log import logger
 from fairuse.base.texts import day_text
-from fairuse.rules import notice as notices
 from fairuse.rules.warning_texts import ANNOUNCED
-from fairuse.stores.rows import NoticeRow
+from fairuse.stores.notice_rows import notice_row
 from fairuse.stores.warned import announce, told_already
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from fairuse.rules.terms import Terms
     from fairuse.rules.versions import Version
     from fairuse.stores.ledger import Ledger
+    from fairuse.stores.rows import NoticeRow
 
 log = logger(__name__)
 
@@ -72,19 +72,5 @@ def _notice(
         "contact": head.contact,
         "policy_link": head.policy_link(terms.account, f"{terms.policy}@{version.name}"),
     }
-    text = notices.write(ANNOUNCED, terms, words)
-    return NoticeRow(
-        tenant=terms.tenant,
-        account=terms.account,
-        rule=terms.policy,
-        written_at=moment,
-        reading=0,
-        amount=0,
-        source="",
-        language=language,
-        contact=terms.contact,
-        subject=text.subject,
-        body=text.body,
-        kind="announcement",
-        once=once,
-    )
+    row = notice_row(ANNOUNCED, terms.policy, terms.account, terms, words, moment, "announcement")
+    return row._replace(once=once)

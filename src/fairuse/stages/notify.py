@@ -17,7 +17,7 @@ from fairuse.rules.evidence import to_text
 from fairuse.rules.evidence_texts import question
 from fairuse.rules.ladder import Case
 from fairuse.stores.casebook import open_case, warn_of_item, write_notice
-from fairuse.stores.rows import NoticeRow
+from fairuse.stores.notice_rows import notice_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fairuse.rules.terms import LimitTerms, Terms
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.load import Throttle
-    from fairuse.stores.rows import BreachRow, ItemRow
+    from fairuse.stores.rows import BreachRow, ItemRow, NoticeRow
 
 TELL_WITHIN = 15 * 60
 """Seconds after which the notice of a block or a throttle is overdue (A16)."""
@@ -251,30 +251,3 @@ def _row(
 ) -> NoticeRow:
     """Write a notice about a case."""
     return notice_row(template, case.rule, case.account, terms, words, case.opened_at, kind)
-
-
-def notice_row(
-    template: notices.Notice,
-    rule: str,
-    account: str,
-    terms: Terms,
-    words: Mapping[str, str],
-    moment: float,
-    kind: str,
-) -> NoticeRow:
-    """Write a notice that has no figures of its own."""
-    text = notices.write(template, terms, words)
-    return NoticeRow(
-        tenant=terms.tenant,
-        account=account,
-        rule=rule,
-        written_at=moment,
-        reading=0,
-        amount=0,
-        source="",
-        language=terms.language,
-        contact=terms.contact,
-        subject=text.subject,
-        body=text.body,
-        kind=kind,
-    )

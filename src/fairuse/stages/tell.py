@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fairuse.base.texts import money, number, window_text
 from fairuse.rules import measure_texts as texts
 from fairuse.rules import notice as notices
-from fairuse.stores.rows import NoticeRow
+from fairuse.stores.notice_rows import notice_row
 
 if TYPE_CHECKING:
     from fairuse.rules.charges import Charge
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fairuse.rules.measures import Measure
     from fairuse.rules.notice import Letterhead, Notice
     from fairuse.rules.terms import Terms
+    from fairuse.stores.rows import NoticeRow
 
 
 def measure_notice(
@@ -96,18 +97,4 @@ def _words_of(case: Case, terms: Terms, head: Letterhead) -> dict[str, str]:
 def _row(
     template: Notice, case: Case, terms: Terms, words: dict[str, str], moment: float, kind: str
 ) -> NoticeRow:
-    text = notices.write(template, terms, words)
-    return NoticeRow(
-        tenant=terms.tenant,
-        account=case.account,
-        rule=case.rule,
-        written_at=moment,
-        reading=0,
-        amount=0,
-        source="",
-        language=terms.language,
-        contact=terms.contact,
-        subject=text.subject,
-        body=text.body,
-        kind=kind,
-    )
+    return notice_row(template, case.rule, case.account, terms, words, moment, kind)

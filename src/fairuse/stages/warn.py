@@ -14,7 +14,7 @@ from fairuse.rules import notice as notices
 from fairuse.rules.approaching import approach_of, prices_of
 from fairuse.rules.warning_texts import warning_of, words_of_warning
 from fairuse.stores.casebook import write_notice
-from fairuse.stores.rows import NoticeRow
+from fairuse.stores.notice_rows import notice_row
 from fairuse.stores.warned import told_already
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fairuse.rules.terms import Terms
     from fairuse.stores.ledger import Ledger
     from fairuse.stores.protocol import Reading
+    from fairuse.stores.rows import NoticeRow
 
 log = logger(__name__)
 
@@ -78,20 +79,12 @@ def _notice(approach: Approach, terms: Terms, head: Letterhead, moment: float) -
         "usage": head.usage,
         "policy_link": head.policy_link(subject.account, terms.version),
     }
-    text = notices.write(warning_of(approach, prices), terms, words)
-    return NoticeRow(
-        tenant=terms.tenant,
-        account=subject.account,
-        rule=subject.rule,
-        written_at=moment,
+    template = warning_of(approach, prices)
+    row = notice_row(template, subject.rule, subject.account, terms, words, moment, "warning")
+    return row._replace(
         reading=approach.used,
         amount=amount.value,
         source=amount.source,
-        language=terms.language,
-        contact=terms.contact,
-        subject=text.subject,
-        body=text.body,
-        kind="warning",
         once=approach.once,
         scope=subject.scope,
         prices=prices is not None,
