@@ -85,9 +85,11 @@ class Client:
             connection = pool.take() or await _opened(pool, target.timeouts.connect)
             try:
                 return await _exchange(connection, target, method, head, headers, body)
-            except Unsent:
+            except Unsent as unsent:
                 if not connection.used:
                     raise
+                if unsent.request:
+                    head, body = unsent.request, None
             except Unanswered:
                 # It was closed as the request was under way (RFC 9112 section 9.3.1): once more.
                 if not connection.used or not repeatable:
@@ -134,16 +136,13 @@ async def _exchange(
     headers: Headers,
     body: AsyncIterator[bytes] | None,
 ) -> Reply:
-    timeouts = target.timeouts
     reply = connection.begin(
         head,
+        target.timeouts,
         head_only=method == "HEAD",
-        patience=timeouts.response,
-        total=timeouts.total,
+        body=None if body is None else (body, Framing(headers)),
     )
     try:
-        if body is not None:
-            connection.send(body, Framing(headers))
         await reply.head()
     except BaseException:
         await connection.leave()

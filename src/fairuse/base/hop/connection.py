@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import select
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
@@ -17,12 +16,22 @@ from typing import TYPE_CHECKING, Protocol
 from fairuse.base.errors import UpstreamBroken, UpstreamTimeout
 from fairuse.base.hop.deadline import Deadline
 from fairuse.base.hop.reply import Reply
+from fairuse.base.hop.turn import with_input
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator
 
     from fairuse.base.hop.framing import Framing
+    from fairuse.base.hop.turn import Turn
+    from fairuse.base.hop.upstream import Timeouts
+
+    Body = tuple[AsyncIterator[bytes], Framing]
+
+
+MOST_TOGETHER = 65_536
+"""Bytes of a request that are written with one call; copying more costs more than a second."""
+NOT_SENT = "closed before the request was sent"
 
 
 class Unanswered(UpstreamBroken):
@@ -30,7 +39,14 @@ class Unanswered(UpstreamBroken):
 
 
 class Unsent(Unanswered):
-    """The connection was of no use before any byte of the request was sent."""
+    """The connection was of no use before any byte of the request was sent.
+
+    `request` is all of it where its body was read already, and can't be read again.
+    """
+
+    def __init__(self, request: bytes = b"") -> None:
+        super().__init__(NOT_SENT)
+        self.request = request
 
 
 class Owner(Protocol):
@@ -48,17 +64,21 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """Sends requests and reads their replies, one after the other."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: Owner, turn: Turn) -> None:
         self.used = False
         """Whether it has carried an exchange or was idle, and may be stale."""
         self._aborted = False
         self._owner = owner
+        self._turn = turn
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._socket: socket.socket
-        self._incoming = select.poll()
+        self._descriptor = -1
         self._reply: Reply | None = None
+        self._unsent: bytes | None = None
         self._sending: asyncio.Task[None] | None = None
+        self._complete = True
+        """Whether all of the request is written, or waits to be."""
         self._deadline = Deadline(self._loop, self._overdue)
         self._patience = 0.0
         self._room: asyncio.Future[None] | None = None
@@ -71,25 +91,49 @@ class Connection(asyncio.Protocol):
         return self._aborted or self._transport.is_closing()
 
     def begin(
-        self, head: bytes, *, head_only: bool, patience: float, total: float = math.inf
+        self, head: bytes, timeouts: Timeouts, *, head_only: bool, body: Body | None = None
     ) -> Reply:
-        """Send the head of a request. Raises Unsent.
+        """Send a request, with what else is asked in this turn. Raises Unsent.
 
-        `patience` is how many seconds may pass without a byte, `total` until the last one.
+        The reply may come while the body does; what is here of the body goes with the head.
         """
-        # What came since the loop last looked is the end of the connection, or poison (HTTP-35).
-        if self.closed or (self.used and self._incoming.poll(0)):
+        stale = body is not None and self.used and with_input([self])
+        if self.closed or stale:
             self.abort()
-            raise Unsent("closed before the request was sent")
+            raise Unsent
         self._reply = reply = Reply(self, self._loop, head_only=head_only)
-        self._patience = patience
-        self._deadline.begin(patience, total)
-        self._transport.write(head)
+        self._unsent = head
+        self._patience = timeouts.response
+        self._deadline.begin(timeouts.response, timeouts.total)
+        if body is None:
+            self._turn.add(self)
+        else:
+            self._complete = False
+            self._sending = self._loop.create_task(self._send(*body))
+            self._loop.call_soon(self._turn.add, self)  # after the first step of sending
         return reply
 
-    def send(self, body: AsyncIterator[bytes], framing: Framing) -> None:
-        """Send the body of the request as it comes, while the reply may come already."""
-        self._sending = self._loop.create_task(self._send(body, framing))
+    def fileno(self) -> int:
+        """Give the descriptor of the socket."""
+        return self._descriptor
+
+    def write_request(self) -> None:
+        """Write what there is of the request."""
+        if self._unsent is not None:
+            self._transport.write(self._unsent)
+            self._unsent = None
+
+    def not_sent(self) -> None:
+        """Give up what is not sent yet; whoever asks can ask elsewhere."""
+        self.fail(self._not_sent())
+
+    def _not_sent(self) -> Unanswered:
+        """Say what can be done with a request that was not sent: of a body, all has to be here."""
+        if self._sending is None:
+            return Unsent()
+        if self._unsent is None or not self._complete:
+            return Unanswered(NOT_SENT)
+        return Unsent(self._unsent)
 
     async def _send(self, body: AsyncIterator[bytes], framing: Framing) -> None:
         try:
@@ -109,10 +153,19 @@ class Connection(asyncio.Protocol):
                 await self._room
             if self.closed:
                 return
-            self._transport.write(framing.piece(data))
+            self._write(framing.piece(data))
             self._await_body(True)
-        self._transport.write(framing.end())
+        self._write(framing.end())
+        self._complete = True
         self._await_body(False)
+
+    def _write(self, data: bytes) -> None:
+        """Write a piece of the body: with the head, as long as that waits, or after it."""
+        if self._unsent is not None and len(self._unsent) + len(data) <= MOST_TOGETHER:
+            self._unsent += data
+            return
+        self.write_request()
+        self._transport.write(data)
 
     async def leave(self) -> None:
         """End an exchange whose answer nobody wants any more."""
@@ -160,6 +213,9 @@ class Connection(asyncio.Protocol):
         if reply is None:  # nobody has asked for it
             self.abort()
             return
+        if self._unsent is not None:
+            self.not_sent()
+            return
         try:
             reply.feed(data)
         except UpstreamBroken as error:
@@ -190,7 +246,7 @@ class Connection(asyncio.Protocol):
         """Begin."""
         self._transport = transport  # type: ignore[assignment]
         self._socket = transport.get_extra_info("socket")
-        self._incoming.register(self._socket, select.POLLIN)
+        self._descriptor = self._socket.fileno()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that it is closed; a body without a length ends with that (HTTP-12)."""
@@ -205,7 +261,8 @@ class Connection(asyncio.Protocol):
             reply.end()
         elif reply is not None:
             kind = UpstreamBroken if reply.begun else Unanswered
-            reply.fail(kind(f"closed before the end of the answer: {exc or 'without a reason'}"))
+            why = f"closed before the end of the answer: {exc or 'without a reason'}"
+            reply.fail(kind(why) if self._unsent is None else self._not_sent())
         if self._sending is not None:
             self._sending.cancel()
         self._owner.lost(self)

@@ -21,6 +21,7 @@ from fairuse.base.errors import (
     UpstreamUnreachable,
 )
 from fairuse.base.hop.connection import Connection
+from fairuse.base.hop.turn import Turn
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -50,6 +51,7 @@ class Pool:
         self._waiting: deque[asyncio.Future[Connection]] = deque()
         self._connecting: set[asyncio.Task[None]] = set()
         self._connect_seconds = math.inf
+        self._turn: Turn | None = None
         self._closed = False
 
     def __repr__(self) -> str:
@@ -163,10 +165,11 @@ class Pool:
         """Open a connection for whoever waits by then; or tell who has waited longest why not."""
         origin = self._origin
         loop = asyncio.get_running_loop()
+        turn = self._turn = self._turn or Turn(loop)
         try:
             async with _timeout(self._connect_seconds):
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self),
+                    lambda: Connection(self, turn),
                     origin.host,
                     origin.port,
                     ssl=origin.tls,
