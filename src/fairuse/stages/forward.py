@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
+from fairuse.base.begun import Begun
 from fairuse.base.errors import (
     GatewayStopping,
     UpstreamBroken,
@@ -30,7 +31,7 @@ from fairuse.rules.hops import Via, one_hop_less
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from starlette.types import ASGIApp, Receive, Send
+    from starlette.types import ASGIApp, Message, Receive, Send
 
     from fairuse.base.hop.clients import ClientName
     from fairuse.base.hop.upstream import Answered, Upstream
@@ -192,7 +193,7 @@ class _Relay:
             target,
             _path(exchange.scope),
             _request_headers(exchange, config, via, target.origins[0]),
-            self._body.chunks() if self._body.announced else None,
+            self._body.sent_on(),
         )
         try:
             if not 200 <= reply.status <= 599:
@@ -248,23 +249,36 @@ class _RequestBody:
     def __init__(self, receive: Receive, *, announced: bool) -> None:
         self._receive = receive
         self._completed: asyncio.Event | None = None
+        self._first: Begun[Message] | None = None
         self.announced = announced
         self.complete = not announced
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def sent_on(self) -> AsyncIterator[bytes] | bytes | None:
+        """Give all of the body where it is here, and otherwise what comes of it."""
+        if not self.announced:
+            return None
+        self._first = first = Begun(self._receive())
+        if first.done and not _goes_on(first.value):
+            self._note_complete()
+            return bytes(first.value.get("body", b""))
+        return self._chunks()
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
         """Give the body's bytes. Raises ClientGone where the client hangs up before the end."""
-        more = True
-        while more:
-            message = await self._receive()
+        while not self.complete:
+            first, self._first = self._first, None
+            message = await (first or self._receive())
             if message["type"] == "http.disconnect":
                 raise ClientGone
-            more = message.get("more_body", False)
-            if not more:
-                self.complete = True
-                if self._completed is not None:
-                    self._completed.set()
+            if not _goes_on(message):
+                self._note_complete()
             if message.get("body"):
                 yield message["body"]
+
+    def _note_complete(self) -> None:
+        self.complete = True
+        if self._completed is not None:
+            self._completed.set()
 
     async def until_gone(self) -> None:
         """Wait until the client hangs up."""
@@ -273,6 +287,11 @@ class _RequestBody:
             await self._completed.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+
+def _goes_on(message: Message) -> bool:
+    """Say whether more follows; a client that is gone is to be told apart from the end."""
+    return message["type"] == "http.disconnect" or bool(message.get("more_body", False))
 
 
 def _cost_is_read(exchange: Exchange) -> bool:

@@ -143,7 +143,7 @@ class Asking(NamedTuple):
 
     method: str = "GET"
     headers: Headers = [(b"host", b"a")]  # noqa: RUF012  nobody changes it
-    body: AsyncIterator[bytes] | None = None
+    body: AsyncIterator[bytes] | bytes | None = None
     timeouts: Timeouts = TIMEOUTS
     tls: SSLContext | None = None
 
@@ -152,7 +152,7 @@ GET = Asking()
 HEAD = Asking("HEAD")
 
 
-def post(body: AsyncIterator[bytes], length: int | None = None) -> Asking:
+def post(body: AsyncIterator[bytes] | bytes, length: int | None = None) -> Asking:
     """Give a POST with a body, in chunks where its length is not given."""
     framing = (
         (b"transfer-encoding", b"chunked")

@@ -5,16 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import pytest
-from tests.base.hop.support import OK, Line, ask, before, pieces, post
+from tests.base.hop.support import GET, OK, Asking, Line, always, ask, before, post
 
-from fairuse.base.errors import UpstreamBroken
-from fairuse.base.hop.turn import Turn
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from fairuse.base.hop.turn import MOST_TOGETHER, Turn
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +59,7 @@ async def test_who_has_input_before_it_asked_is_not_written_to() -> None:
     assert became == ["written", "not sent", "not sent", "written"]
 
 
-async def test_a_short_body_goes_with_its_head() -> None:
+async def test_a_body_that_is_here_goes_with_its_head() -> None:
     """F-15: an origin that answers as soon as it has a head has the body, and stays connected."""
     heard: list[bytes] = []
 
@@ -75,62 +70,50 @@ async def test_a_short_body_goes_with_its_head() -> None:
 
     async with before(script) as (upstream, origin):
         for _ in range(5):
-            asking = post(pieces(b"two ", b"pieces"), length=10)
-            assert (await ask(upstream, origin.url, asking)).body == b"ok"
+            assert (await ask(upstream, origin.url, post(b"ten bytes.", length=10))).body == b"ok"
         assert origin.lines == 1
-    assert [data.partition(b"\r\n\r\n")[2] for data in heard] == [b"two pieces"] * 5
+    assert [data.partition(b"\r\n\r\n")[2] for data in heard] == [b"ten bytes."] * 5
 
 
-class Poisoned:
-    """An origin whose first connection is poisoned; `bodies` came over the others."""
+async def test_a_body_that_is_here_is_as_long_as_its_head_says() -> None:
+    """HTTP-37: a body of another length than announced is sent nowhere."""
+    async with before(always(OK)) as (upstream, origin):
+        with pytest.raises(ValueError, match="longer than announced"):
+            await ask(upstream, origin.url, post(b"eleven byte", length=10))
+        assert (await ask(upstream, origin.url)).body == b"ok"
 
-    def __init__(self) -> None:
-        self.first: Line | None = None
-        self.bodies: list[bytes] = []
 
-    async def __call__(self, line: Line) -> None:
-        """Answer once, then let others poison the connection; take bodies on any other one."""
+@pytest.mark.parametrize("asking", [GET, post(b"ten bytes.", length=10)], ids=["GET", "POST"])
+async def test_poison_that_comes_before_the_request_is_written_costs_nothing(
+    asking: Asking,
+) -> None:
+    """HTTP-35: what comes after somebody asked, and before he is heard, is nobody's answer."""
+    lines: list[Line] = []
+    bodies: list[bytes] = []
+
+    async def script(line: Line) -> None:
+        lines.append(line)
         await line.head()
-        if self.first is None:
-            self.first = line
-            await line.say(OK)
-            await line.gone()
-            return
-        self.bodies.append(await line.reader.readexactly(10))
+        if asking.body and line.number > 1:
+            bodies.append(await line.reader.readexactly(10))
         await line.say(OK)
-
-    def poison(self) -> None:
-        """Say something unasked."""
-        assert self.first is not None
-        self.first.writer.write(POISON)
-
-
-async def test_a_request_read_whole_goes_over_another_connection() -> None:
-    """HTTP-35: poison that comes while a short body is read costs nothing: it is sent elsewhere."""
-    script = Poisoned()
-
-    async def body() -> AsyncIterator[bytes]:
-        script.poison()
-        yield b"ten bytes."
+        await line.gone()
 
     async with before(script) as (upstream, origin):
         await ask(upstream, origin.url)
-        assert (await ask(upstream, origin.url, post(body(), length=10))).body == b"ok"
+        asyncio.get_running_loop().call_soon(lines[0].writer.write, POISON)
+        assert (await ask(upstream, origin.url, asking)).body == b"ok"
         assert origin.lines == 2
-    assert script.bodies == [b"ten bytes."]
+    assert bodies == ([b"ten bytes."] if asking.body else [])
 
 
-async def test_a_request_read_in_part_is_given_up() -> None:
-    """HTTP-35: poison that comes while a body is still under way is an error, never an answer."""
-    script, never = Poisoned(), asyncio.Event()
-
-    async def body() -> AsyncIterator[bytes]:
-        script.poison()
-        yield b"ten "
-        await never.wait()
-
-    async with before(script) as (upstream, origin):
-        await ask(upstream, origin.url)
-        with pytest.raises(UpstreamBroken, match="before the request was sent"):
-            await ask(upstream, origin.url, post(body(), length=10))
-    assert not script.bodies
+async def test_many_requests_of_a_turn_do_not_wait_for_the_last() -> None:
+    """Who asks with many others is written as soon as enough are together."""
+    turn, ends = Turn(asyncio.get_running_loop()), socket.socketpair()
+    with ends[0], ends[1]:
+        senders = [Sending(ends[0], used=False) for _ in range(MOST_TOGETHER + 1)]
+        for sender in senders:
+            turn.add(sender)
+        assert [sender.became for sender in senders] == ["written"] * MOST_TOGETHER + [""]
+        await asyncio.sleep(0)
+        assert senders[-1].became == "written"

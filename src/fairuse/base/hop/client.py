@@ -49,13 +49,15 @@ class Client:
         target: Target,
         path: bytes,
         headers: Headers,
-        body: AsyncIterator[bytes] | None,
+        body: AsyncIterator[bytes] | bytes | None,
     ) -> Reply:
         """Send a request and give the answer once its head is there. Raises UpstreamError.
 
         Several origins take turns; one that can't be reached leaves the request to the next.
         """
         head = request_head(method, path, headers)
+        if isinstance(body, bytes):
+            head, body = head + Framing(headers).whole(body), None
         origins = target.origins
         if len(origins) > 1:
             origins = tuple(self._in_turn(origins))
@@ -85,11 +87,9 @@ class Client:
             connection = pool.take() or await _opened(pool, target.timeouts.connect)
             try:
                 return await _exchange(connection, target, method, head, headers, body)
-            except Unsent as unsent:
+            except Unsent:
                 if not connection.used:
                     raise
-                if unsent.request:
-                    head, body = unsent.request, None
             except Unanswered:
                 # It was closed as the request was under way (RFC 9112 section 9.3.1): once more.
                 if not connection.used or not repeatable:

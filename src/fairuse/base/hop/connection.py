@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     Body = tuple[AsyncIterator[bytes], Framing]
 
 
-MOST_TOGETHER = 65_536
-"""Bytes of a request that are written with one call; copying more costs more than a second."""
 NOT_SENT = "closed before the request was sent"
 
 
@@ -39,14 +37,7 @@ class Unanswered(UpstreamBroken):
 
 
 class Unsent(Unanswered):
-    """The connection was of no use before any byte of the request was sent.
-
-    `request` is all of it where its body was read already, and can't be read again.
-    """
-
-    def __init__(self, request: bytes = b"") -> None:
-        super().__init__(NOT_SENT)
-        self.request = request
+    """The connection was of no use before any byte of the request was sent."""
 
 
 class Owner(Protocol):
@@ -75,10 +66,8 @@ class Connection(asyncio.Protocol):
         self._socket: socket.socket
         self._descriptor = -1
         self._reply: Reply | None = None
-        self._unsent: bytes | None = None
+        self._unsent = b""
         self._sending: asyncio.Task[None] | None = None
-        self._complete = True
-        """Whether all of the request is written, or waits to be."""
         self._deadline = Deadline(self._loop, self._overdue)
         self._patience = 0.0
         self._room: asyncio.Future[None] | None = None
@@ -95,22 +84,21 @@ class Connection(asyncio.Protocol):
     ) -> Reply:
         """Send a request, with what else is asked in this turn. Raises Unsent.
 
-        The reply may come while the body does; what is here of the body goes with the head.
+        A body follows its head as it comes, while the reply may come already.
         """
         stale = body is not None and self.used and with_input([self])
         if self.closed or stale:
             self.abort()
-            raise Unsent
+            raise Unsent(NOT_SENT)
         self._reply = reply = Reply(self, self._loop, head_only=head_only)
-        self._unsent = head
         self._patience = timeouts.response
         self._deadline.begin(timeouts.response, timeouts.total)
         if body is None:
+            self._unsent = head
             self._turn.add(self)
         else:
-            self._complete = False
+            self._transport.write(head)
             self._sending = self._loop.create_task(self._send(*body))
-            self._loop.call_soon(self._turn.add, self)  # after the first step of sending
         return reply
 
     def fileno(self) -> int:
@@ -118,22 +106,13 @@ class Connection(asyncio.Protocol):
         return self._descriptor
 
     def write_request(self) -> None:
-        """Write what there is of the request."""
-        if self._unsent is not None:
-            self._transport.write(self._unsent)
-            self._unsent = None
+        """Write what is asked."""
+        unsent, self._unsent = self._unsent, b""
+        self._transport.write(unsent)
 
     def not_sent(self) -> None:
         """Give up what is not sent yet; whoever asks can ask elsewhere."""
-        self.fail(self._not_sent())
-
-    def _not_sent(self) -> Unanswered:
-        """Say what can be done with a request that was not sent: of a body, all has to be here."""
-        if self._sending is None:
-            return Unsent()
-        if self._unsent is None or not self._complete:
-            return Unanswered(NOT_SENT)
-        return Unsent(self._unsent)
+        self.fail(Unsent(NOT_SENT))
 
     async def _send(self, body: AsyncIterator[bytes], framing: Framing) -> None:
         try:
@@ -153,19 +132,10 @@ class Connection(asyncio.Protocol):
                 await self._room
             if self.closed:
                 return
-            self._write(framing.piece(data))
+            self._transport.write(framing.piece(data))
             self._await_body(True)
-        self._write(framing.end())
-        self._complete = True
+        self._transport.write(framing.end())
         self._await_body(False)
-
-    def _write(self, data: bytes) -> None:
-        """Write a piece of the body: with the head, as long as that waits, or after it."""
-        if self._unsent is not None and len(self._unsent) + len(data) <= MOST_TOGETHER:
-            self._unsent += data
-            return
-        self.write_request()
-        self._transport.write(data)
 
     async def leave(self) -> None:
         """End an exchange whose answer nobody wants any more."""
@@ -213,7 +183,7 @@ class Connection(asyncio.Protocol):
         if reply is None:  # nobody has asked for it
             self.abort()
             return
-        if self._unsent is not None:
+        if self._unsent:  # nor for this
             self.not_sent()
             return
         try:
@@ -260,9 +230,8 @@ class Connection(asyncio.Protocol):
         if reply is not None and reply.status and reply.delimited and by_origin:
             reply.end()
         elif reply is not None:
-            kind = UpstreamBroken if reply.begun else Unanswered
-            why = f"closed before the end of the answer: {exc or 'without a reason'}"
-            reply.fail(kind(why) if self._unsent is None else self._not_sent())
+            kind = UpstreamBroken if reply.begun else Unsent if self._unsent else Unanswered
+            reply.fail(kind(f"closed before the end of the answer: {exc or 'without a reason'}"))
         if self._sending is not None:
             self._sending.cancel()
         self._owner.lost(self)

@@ -36,3 +36,7 @@ class Framing:
         if self._left:
             raise ValueError("the body of the request is shorter than announced")
         return b"0\r\n\r\n" if self._chunked else b""
+
+    def whole(self, data: bytes) -> bytes:
+        """Write a body that is all here. Raises ValueError where it is not as long as announced."""
+        return self.piece(data) + self.end()

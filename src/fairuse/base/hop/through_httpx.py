@@ -99,14 +99,14 @@ class HttpxClient:
         target: Target,
         path: bytes,
         headers: Headers,
-        body: AsyncIterator[bytes] | None,
+        body: AsyncIterator[bytes] | bytes | None,
     ) -> HttpxReply:
         """Send a request and give the reply once its head is there. Raises UpstreamError."""
         request = httpx.Request(
             method,
             target.origins[next(self._turns) % len(target.origins)],
             headers=headers,
-            stream=httpx.ByteStream(b"") if body is None else _Body(body),
+            stream=_stream(body),
             extensions={"target": path, "timeout": _timeout_extension(target.timeouts)},
         )
         await self._wait_for_turn()
@@ -182,3 +182,9 @@ def _named_errors() -> Iterator[None]:
             if isinstance(error, kind):
                 raise name(type(error).__name__) from error
         raise
+
+
+def _stream(body: AsyncIterator[bytes] | bytes | None) -> httpx.AsyncByteStream:
+    if body is None or isinstance(body, bytes):
+        return httpx.ByteStream(body or b"")
+    return _Body(body)

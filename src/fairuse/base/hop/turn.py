@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
+MOST_TOGETHER = 16
+"""More gain little, and the first of them would wait for the last to be decided."""
+
 
 class Sender(Protocol):
     """A connection with a request to write."""
@@ -48,10 +51,13 @@ class Turn:
         self._senders: list[Sender] = []
 
     def add(self, sender: Sender) -> None:
-        """Have a request written in the next turn."""
-        if not self._senders:
+        """Have a request written in the next turn; or now, so that the origin is not kept idle."""
+        senders = self._senders
+        senders.append(sender)
+        if len(senders) == 1:
             self._loop.call_soon(self._write)
-        self._senders.append(sender)
+        elif len(senders) == MOST_TOGETHER:
+            self._write()
 
     def _write(self) -> None:
         senders, self._senders = self._senders, []

@@ -63,11 +63,12 @@ class Upstream(Protocol):
         target: Target,
         path: bytes,
         headers: Headers,
-        body: AsyncIterator[bytes] | None,
+        body: AsyncIterator[bytes] | bytes | None,
     ) -> Answered:
         """Send a request and give the answer once its head is there. Raises UpstreamError.
 
-        `path` is the request target as it is to be written, with its query.
+        `path` is the request target as it is to be written, with its query; `body` is all of it,
+        or what comes of it.
         """
         ...
 
