@@ -132,7 +132,8 @@ class LimitTerms:
 class MeterTerms:
     """One meter as it holds for one account, with its limits.
 
-    `one` is how many counts make one unit; `simple` says that each accepted request is one unit.
+    `one` is how many counts make one unit; `simple` says that each accepted request is one unit,
+    or from one member: there is nothing to find out about it.
     """
 
     name: str
@@ -253,7 +254,7 @@ def _meter_terms(name: str, meter: Meter, limits: tuple[LimitTerms, ...]) -> Met
         tuple(limit for limit in limits if limit.meter == name),
         meter.kind,
         meter.one,
-        meter.measure == "requests" and not asks_more,
+        (meter.measure == "requests" or meter.kind == "members") and not asks_more,
         meter.whatever_the_answer,
     )
 

@@ -109,7 +109,8 @@ class Model:
             alone = each.limit is BURST and least == 0
             if each.limit is SEATS:
                 least = len(self._seated(now) | {each.member}) - each.cost
-                known = each.member in self._seated(now)
+                # Who was silent and speaks again has his seat back, one too many or not.
+                known = each.member in self._seated(now) | self._maybe_seated(now)
                 assert known or least + each.cost <= each.amount, each
             else:
                 assert least + each.cost <= each.amount or alone, (each, least)
