@@ -16,8 +16,8 @@ from fairuse.rules.choices import (
     CHOSEN,
     DECLINE,
     TITLES,
+    CaseLinked,
     Choice,
-    Chosen,
     Portal,
     choices_text,
     open_options,
@@ -70,7 +70,7 @@ def test_a_link_is_read_as_it_was_made(option: str) -> None:
     link = PORTAL.link(CASE, option)
     base, token = link.rsplit("/", 1)
     assert base == "https://usage.example/fairuse/choice"
-    assert PORTAL.chosen(token) == Chosen(7, "salon", option)
+    assert PORTAL.chosen(token) == CaseLinked(7, "salon", option)
     assert token == PORTAL.token(CASE, option)
     assert set(token) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
@@ -87,7 +87,7 @@ def test_a_changed_link_is_none(place: int, letter: str) -> None:
     token = PORTAL.token(CASE, "reduce")
     changed = token[:place] + letter + token[place + 1 :]
     # The last letter of base64 has bits that mean nothing.
-    assert PORTAL.chosen(changed) in (None, Chosen(7, "salon", "reduce"))
+    assert PORTAL.chosen(changed) in (None, CaseLinked(7, "salon", "reduce"))
 
 
 def test_what_somebody_else_signed_is_none() -> None:

@@ -51,12 +51,12 @@ GIVES_TIME = frozenset({"reduce", "extra capacity"})
 """What takes a while to be done, so that who chooses it on the last day has a grace for it."""
 
 
-class Chosen(NamedTuple):
-    """What a link chooses."""
+class CaseLinked(NamedTuple):
+    """Which case of whom a link is about, and what it chooses, if anything."""
 
     case: int
     account: str
-    option: str
+    option: str = ""
 
 
 class PolicyLinked(NamedTuple):
@@ -90,13 +90,13 @@ class Portal:
         """Give the last part of that link."""
         return str(self._signer("choice").dumps([case.id, case.account, option]))
 
-    def chosen(self, token: str) -> Chosen | None:
+    def chosen(self, token: str) -> CaseLinked | None:
         """Read a link's token; None for one that is not ours."""
         try:
             case, account, option = self._signer("choice").loads(token)
         except (BadSignature, ValueError, TypeError):
             return None
-        return Chosen(case, account, option) if option in CHOSEN else None
+        return CaseLinked(case, account, option) if option in CHOSEN else None
 
     def policy_link(self, account: str, version: str) -> str:
         """Give the link by which a customer reads a version of their policy (B03)."""
@@ -122,13 +122,13 @@ class Portal:
         """Give the last part of that link: it chooses nothing, and a choice's is none."""
         return str(self._signer("unexplained").dumps([case.id, case.account]))
 
-    def unexplained(self, token: str) -> tuple[int, str] | None:
-        """Read such a token: the case's number and account; None for one that is not ours."""
+    def unexplained(self, token: str) -> CaseLinked | None:
+        """Read such a token; None for one that is not ours."""
         try:
             case, account = self._signer("unexplained").loads(token)
         except (BadSignature, ValueError, TypeError):
             return None
-        return case, account
+        return CaseLinked(case, account)
 
     def _signer(self, what: str) -> URLSafeSerializer:
         """Give what signs one kind of link: none passes for another."""

@@ -118,7 +118,8 @@ def test_a_link_is_good_for_this_and_nothing_else(choosing: Asked) -> None:
     moved = choosing.case._replace(account="dentist")
     other = choosing.portal.unexplained_link(moved).removeprefix(HERE)
     assert choosing.front.client.get(other).status_code == 404
-    assert choosing.front.client.put(choosing.unexplained).status_code == 405
+    neither = choosing.front.client.put(choosing.unexplained)
+    assert (neither.status_code, neither.headers["allow"]) == (405, "GET, HEAD, POST")
     assert answers(choosing) == []
 
 
@@ -138,7 +139,7 @@ def test_while_the_ledger_is_away_it_says_so(
     async def away(*_: object) -> None:
         raise LedgerError("gone")
 
-    monkeypatch.setattr("fairuse.entry.portal.unexplained.case_of_link", away)
+    monkeypatch.setattr("fairuse.entry.portal.links.case_numbered", away)
     assert answer(choosing).status_code == 503
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
-from fairuse.base.texts import preferred, translate
-from fairuse.entry.portal.html import refuse_in_html, send_html, wants_html
+from fairuse.base.texts import translate
+from fairuse.entry.portal.html import send_html, wants_html
+from fairuse.entry.portal.links import language_of, shown
 from fairuse.rules.choices import POLICY_PATH
-from fairuse.rules.reader import reader_of
 from fairuse.rules.refusal import Refusal
 from fairuse.rules.render import render
 from fairuse.stages.identify import too_many
@@ -52,10 +52,7 @@ class PolicyPage:
     ) -> Refusal | None:
         """Answer with the version of a link, which is the key; or give the refusal to a program."""
         refusal = await self._linked(exchange, config, answer)
-        if refusal is None or not wants_html(exchange):
-            return refusal
-        await refuse_in_html(answer, refusal, exchange, reader_of(exchange, config))
-        return None
+        return await shown(refusal, exchange, config, answer)
 
     async def _linked(self, exchange: Exchange, config: Config, answer: Answer) -> Refusal | None:
         portal = self._configuration.portal
@@ -74,8 +71,7 @@ class PolicyPage:
         return None
 
     async def _show(self, exchange: Exchange, terms: Terms, version: str, answer: Answer) -> None:
-        wanted = (exchange.header(b"accept-language") or b"").decode("latin-1")
-        language = preferred(wanted, terms.language)
+        language = language_of(exchange, terms)
         found = None if version == terms.version else self._configuration.policy_of(version)
         text = render(found or terms.rules, language)
         says = _IN_FORCE if version == terms.version else _GONE if found is None else _OTHER
