@@ -37,11 +37,13 @@ async def switches(ledger: Ledger, moment: float) -> list[Switch]:
     query = select(table).where(
         table.c.kind == "switch tariff", table.c.starts_at.is_not(None), or_(in_force, ended)
     )
-    found = []
-    for measure in [measure_of(row) for row in await ledger.rows(query.order_by(table.c.id))]:
-        [row] = await ledger.rows(select(cases).where(cases.c.id == measure.case))
-        found.append(Switch(case_of(row), measure))
-    return found
+    measures = [measure_of(row) for row in await ledger.rows(query.order_by(table.c.id))]
+    numbers = {measure.case for measure in measures}
+    if not numbers:
+        return []
+    rows = await ledger.rows(select(cases).where(cases.c.id.in_(numbers)))
+    known = {case.id: case for case in map(case_of, rows)}
+    return [Switch(known[measure.case], measure) for measure in measures]
 
 
 async def with_notice(ledger: Ledger, switch: Switch) -> Switch:

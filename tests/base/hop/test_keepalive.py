@@ -126,15 +126,28 @@ async def test_a_repeatable_request_is_sent_once_more(
 
 
 @ENDS
+async def test_a_repeatable_request_whose_body_is_here_is_sent_once_more(
+    over: Callable[[Line], None],
+) -> None:
+    """HTTP-34: a PUT that was read whole is repeated whole (RFC 9110 section 9.2.2)."""
+    put = post(b"one", 3)._replace(method="PUT")
+    async with before(stale(over)) as (upstream, origin):
+        await ask(upstream, origin.url)
+        assert (await ask(upstream, origin.url, put)).status == 200
+        assert origin.lines == 2
+
+
+@ENDS
 @pytest.mark.parametrize(
     "make_asking",
     [
         lambda: Asking("POST"),
         lambda: Asking("PATCH"),
         lambda: post(pieces(b"one")),
+        lambda: post(b"one", 3),
         lambda: post(pieces(b"one"), 3)._replace(method="PUT"),
     ],
-    ids=["a POST", "a PATCH", "a POST with a body", "a PUT with a body"],
+    ids=["a POST", "a PATCH", "a POST with a body", "a POST all here", "a PUT with a body"],
 )
 async def test_another_request_is_never_sent_twice(
     over: Callable[[Line], None], make_asking: Callable[[], Asking]
