@@ -26,12 +26,16 @@ FLUSH_SECONDS = 0.1
 CLOSE_SECONDS = 2.0
 MAX_WAITING_LINES = 100_000
 """About 100 MB; beyond it lines are dropped and counted rather than the gateway growing."""
+LINES_AT_ONCE = 50
+"""More would keep requests waiting while they are rendered: writing them lets requests go on."""
 MAX_FIELD = 512
 
 _CHATTY = (
     *("aiosqlite", "alembic", "apprise", "asyncio", "httpcore", "httpx", "oauthlib"),
     *("requests_oauthlib", "urllib3", "watchfiles"),
 )
+
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 _SHARED: list[Processor] = [
     structlog.stdlib.add_log_level,
@@ -145,7 +149,7 @@ class AccessLog:
     def _flush(self) -> None:
         """Write what waits now; what could not be written goes on waiting."""
         while self._stream is not None and (self._waiting or self._batch or self._unflushed):
-            while self._waiting and len(self._batch) < MAX_WAITING_LINES:
+            while self._waiting and len(self._batch) < LINES_AT_ONCE:
                 self._batch.append(self._waiting.popleft())
             if self._batch:
                 self._stream.write("".join(map(render, self._batch)))
@@ -168,10 +172,14 @@ def cut(text: str) -> str:
 
 def render(line: RequestLine) -> str:
     """Render one line; whatever a client sent stays one line of printable ASCII (F-52)."""
-    fields = {name: value for name, value in line._asdict().items() if value is not None}
+    fields: dict[str, object] = {
+        name: value
+        for name, value in zip(RequestLine._fields, line, strict=True)
+        if value is not None and name != "seconds"
+    }
     fields["time"] = utc(line.time)
-    fields["milliseconds"] = round(fields.pop("seconds") * 1_000, 3)
-    return json.dumps(fields, separators=(",", ":")) + "\n"
+    fields["milliseconds"] = round(line.seconds * 1_000, 3)
+    return _as_json(fields) + "\n"
 
 
 def utc(moment: float) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fairuse.base.wire import Headers
+    from fairuse.base.wire import Header, Headers
     from fairuse.rules.config import Config
     from fairuse.rules.exchange import Exchange
     from fairuse.rules.hops import Via
@@ -44,6 +44,7 @@ NOTHING: frozenset[bytes] = frozenset()
 USUAL = frozenset({b"keep-alive", b"Keep-Alive"})
 """What Connection mostly says: it names nothing that would go on otherwise."""
 FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+EMPTY = (b"content-length", b"0")
 HANDSHAKE = b"sec-websocket-"
 """Fields that two ends of one WebSocket agree on; each hop has a WebSocket of its own (HTTP-46)."""
 SCHEMES = {"ws": "http", "wss": "https"}
@@ -58,16 +59,20 @@ def request_headers(headers: Headers, ours: Headers) -> Headers:
     good as a dash, for PHP a dot (HTTP-20, F-9).
     White space around a value is no part of it (RFC 9110 section 5.5).
     """
-    kept, named = [], NOTHING
+    kept, named, framing = [], NOTHING, None
     for name, value in headers:
         if name in NOT_SENT_ON:
             if name == b"connection":
                 named |= _named_by_connection(value)
+            elif framing is None and name in FRAMING:
+                framing = _framed(name, value)
         elif b"_" not in name and b"." not in name:
             kept.append((name, value.strip(b" \t")))
     if named:
         kept = [pair for pair in kept if pair[0] not in named]
-    return [*kept, *_framing(headers), *ours]
+    if framing is not None:
+        kept.append(framing)
+    return kept + ours
 
 
 def response_headers(headers: Headers, status: int) -> Headers:
@@ -131,16 +136,15 @@ def forwarded_headers(exchange: Exchange, config: Config, via: Via) -> Headers:
 
 def has_body(headers: Headers) -> bool:
     """Say whether a request announces a body that is not empty."""
-    return any(framing != (b"content-length", b"0") for framing in _framing(headers))
-
-
-def _framing(headers: Headers) -> Headers:
     for name, value in headers:
-        if name == b"content-length":
-            return [(name, value.lstrip(b"0") or b"0")]
-        if name == b"transfer-encoding":
-            return [(name, b"chunked")]
-    return []
+        if name in FRAMING:
+            return _framed(name, value) != EMPTY
+    return False
+
+
+def _framed(name: bytes, value: bytes) -> Header:
+    """Say how long a body is, written anew."""
+    return (name, b"chunked" if name == b"transfer-encoding" else value.lstrip(b"0") or b"0")
 
 
 def _named_by_connection(value: bytes) -> frozenset[bytes]:
