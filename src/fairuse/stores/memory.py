@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fairuse.base.instant import Instant
     from fairuse.rules.claims import Claim, Claims
     from fairuse.stores.journal import SlotJournal
-    from fairuse.stores.protocol import Costs, Crossed, Decision
+    from fairuse.stores.protocol import Costs, Crossed, Decision, Standing
     from fairuse.stores.rows import MemberRow, SlotRow
 
 SWEEP_SECONDS = 60
@@ -61,13 +61,13 @@ class MemoryReceipt(TabReceipt):
         """Give each claim with its tally and its slot."""
         return zip(self.claims, self.tallies, self.slots, strict=True)
 
-    def standings(self, at: Instant) -> Iterator[tuple[Claim, int, float]]:
-        """Give each claim, what is used of its limit, and in how many seconds nothing would be."""
+    def standings(self, at: Instant) -> list[Standing]:
+        """Give how each limit stands."""
         if self.tab is not None:
-            yield from self.tab.standings(at)
-            return
-        for claim, tally, slot in self.holds:
-            yield claim, tally.used, slot.ends - at[tally.clock]
+            return self.tab.standings(at)
+        return [
+            (claim, tally.used, slot.ends - at[tally.clock]) for claim, tally, slot in self.holds
+        ]
 
 
 class MemoryCounters:

@@ -13,12 +13,15 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from fairuse.base.instant import Instant
     from fairuse.rules.claims import Claim, Claims
     from fairuse.rules.tally import ScopeKey
     from fairuse.rules.terms import LimitTerms
+
+    Standing = tuple[Claim, int, float]
+    """A claim, what is used of its limit, and in how many seconds nothing would be."""
 
 
 class Receipt:
@@ -30,8 +33,8 @@ class Receipt:
         self.claims = claims
         self.open = True
 
-    def standings(self, at: Instant) -> Iterator[tuple[Claim, int, float]]:
-        """Give each claim, what is used of its limit, and in how many seconds nothing would be."""
+    def standings(self, at: Instant) -> list[Standing]:
+        """Give how each limit stands."""
         raise NotImplementedError
 
 

@@ -15,11 +15,12 @@ from fairuse.rules.tally import GRAINS
 from fairuse.stores.protocol import Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from fairuse.base.instant import Instant
     from fairuse.rules.claims import Claim, Claims
     from fairuse.rules.tally import Slot
+    from fairuse.stores.protocol import Standing
 
 
 class Counted(Protocol):
@@ -137,12 +138,17 @@ class Tab(Generic[C]):
             counted.tab = None
             counted.hold(self.open)
 
-    def standings(self, at: Instant) -> Iterator[tuple[Claim, int, float]]:
-        """Give each claim, what is used of its limit, and in how many seconds nothing would be."""
+    def standings(self, at: Instant) -> list[Standing]:
+        """Give how each limit stands."""
         taken, wall = self.taken, at.wall
-        for claim, counted, slot in zip(self.claims, self.counted, self.slots, strict=True):
-            resets_in = claim.window_seconds if claim.span is None else slot.ends - wall
-            yield claim, counted.used + taken * claim.cost, resets_in
+        return [
+            (
+                claim,
+                counted.used + taken * claim.cost,
+                claim.window_seconds if claim.span is None else slot.ends - wall,
+            )
+            for claim, counted, slot in zip(self.claims, self.counted, self.slots, strict=True)
+        ]
 
 
 class TabReceipt(Receipt):

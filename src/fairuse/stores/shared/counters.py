@@ -24,11 +24,11 @@ from fairuse.stores.shared.teller import Teller
 from fairuse.stores.tab import Tab, TabReceipt, may_begin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from fairuse.base.instant import Instant
     from fairuse.rules.claims import Claim, Claims
-    from fairuse.stores.protocol import Costs, Crossed, Decision
+    from fairuse.stores.protocol import Costs, Crossed, Decision, Standing
     from fairuse.stores.shared.channel import Channel
     from fairuse.stores.shared.clock import StoreClock
     from fairuse.stores.shared.message import Asked
@@ -47,14 +47,15 @@ class SharedReceipt(TabReceipt):
 
     __slots__ = ()
 
-    def standings(self, at: Instant) -> Iterator[tuple[Claim, int, float]]:
-        """Give each claim, what is used as far as is known, and in how many seconds none would."""
+    def standings(self, at: Instant) -> list[Standing]:
+        """Give how each limit stands, as far as is known."""
         if self.tab is not None:
-            yield from self.tab.standings(at)
-            return
-        for claim, slot in zip(self.claims, self.slots, strict=True):
-            share: Share = claim.counter
-            yield claim, share.used, slot.ends - at[share.mine.clock]
+            return self.tab.standings(at)
+        shares: list[Share] = [claim.counter for claim in self.claims]
+        return [
+            (claim, share.used, slot.ends - at[share.mine.clock])
+            for claim, share, slot in zip(self.claims, shares, self.slots, strict=True)
+        ]
 
 
 class SharedCounters:
