@@ -210,6 +210,17 @@ def test_a_body_that_waits_to_be_asked_for_is_not(tmp_path: Path, recorder: Reco
     assert b"100 Continue" not in received
 
 
+def test_a_body_that_waits_to_be_asked_for_is_not_while_nobody_takes_it(tmp_path: Path) -> None:
+    """HTTP-27: before an upstream that is down nobody is invited to send a body."""
+    request = (
+        f"POST {APPOINTMENTS} HTTP/1.1\r\n{HEAD}Content-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+    )
+    with front(write_config(tmp_path)) as gateway:
+        received = exchange(gateway.server.port, request)
+    assert received.startswith(b"HTTP/1.1 502 ")
+    assert b"100 Continue" not in received
+
+
 def test_a_stream_is_passed_on_as_it_comes(tmp_path: Path) -> None:
     """HTTP-33: the first bytes of a response arrive before its last are written."""
     seen = threading.Event()

@@ -13,7 +13,8 @@ T = TypeVar("T")
 class Begun(Generic[T]):
     """Is `done` where nothing had to be waited for; then `value` is there.
 
-    Otherwise it is awaited as if it had not been begun, by the task that began it.
+    Otherwise it is awaited as if it had not been begun. It may be another task that awaits it,
+    where what it waits for is nobody else's and asks for no current task.
     """
 
     __slots__ = ("_steps", "_waits_for", "done", "value")

@@ -133,7 +133,7 @@ class MeterTerms:
     """One meter as it holds for one account, with its limits.
 
     `one` is how many counts make one unit; `simple` says that each accepted request is one unit,
-    or from one member: there is nothing to find out about it.
+    or is one member's: there is nothing to find out about it.
     """
 
     name: str

@@ -117,9 +117,13 @@ class ToUpstream:
     ) -> None:
         """Answer one request."""
         upstream = self._upstream or self._first(config)
-        # The loop is named because looking for it is a system call.
-        relay = _Relay(exchange, receive, send, asyncio.current_task(self._loop))
         hangup = exchange.scope.get("extensions", {}).get(EXTENSION)
+        # Only our own server's `receive` is known to bear it. It asks for a body that waits to be
+        # asked for, which is too early while there is nobody to take it.
+        at_once = hangup is not None and exchange.header(b"expect") is None
+        body = _RequestBody(receive, announced=has_body(exchange.headers), at_once=at_once)
+        # The loop is named because looking for it is a system call.
+        relay = _Relay(exchange, body, send, asyncio.current_task(self._loop))
         watching = None
         if hangup is None:
             hangup = HangUp()
@@ -170,7 +174,7 @@ class _Relay:
     def __init__(
         self,
         exchange: Exchange,
-        receive: Receive,
+        body: _RequestBody,
         send: Send,
         task: asyncio.Task[Any] | None,
     ) -> None:
@@ -179,7 +183,7 @@ class _Relay:
         self.task = task
         self.given_up = False
         self._exchange = exchange
-        self._body = _RequestBody(receive, announced=has_body(exchange.headers))
+        self._body = body
         self._send = send
         self._head_known = False
 
@@ -246,21 +250,24 @@ class _Relay:
 class _RequestBody:
     """The client's body, read as the upstream takes it."""
 
-    def __init__(self, receive: Receive, *, announced: bool) -> None:
+    def __init__(self, receive: Receive, *, announced: bool, at_once: bool) -> None:
         self._receive = receive
+        self._at_once = at_once
         self._completed: asyncio.Event | None = None
         self._first: Begun[Message] | None = None
         self.announced = announced
         self.complete = not announced
 
     def sent_on(self) -> AsyncIterator[bytes] | bytes | None:
-        """Give all of the body where it is here, and otherwise what comes of it."""
+        """Give all of the body where it is here, and otherwise what comes of it; asked once."""
         if not self.announced:
             return None
-        self._first = first = Begun(self._receive())
-        if first.done and not _goes_on(first.value):
-            self._note_complete()
-            return bytes(first.value.get("body", b""))
+        if self._at_once:
+            first = Begun(self._receive())
+            if first.done and _is_last(first.value):
+                self._note_complete()
+                return bytes(first.value.get("body", b""))
+            self._first = first
         return self._chunks()
 
     async def _chunks(self) -> AsyncIterator[bytes]:
@@ -270,7 +277,7 @@ class _RequestBody:
             message = await (first or self._receive())
             if message["type"] == "http.disconnect":
                 raise ClientGone
-            if not _goes_on(message):
+            if _is_last(message):
                 self._note_complete()
             if message.get("body"):
                 yield message["body"]
@@ -289,9 +296,9 @@ class _RequestBody:
             pass
 
 
-def _goes_on(message: Message) -> bool:
-    """Say whether more follows; a client that is gone is to be told apart from the end."""
-    return message["type"] == "http.disconnect" or bool(message.get("more_body", False))
+def _is_last(message: Message) -> bool:
+    """Say whether a body ends with this message; a client that is gone does not end it."""
+    return message["type"] != "http.disconnect" and not message.get("more_body", False)
 
 
 def _cost_is_read(exchange: Exchange) -> bool:

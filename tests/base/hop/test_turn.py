@@ -7,8 +7,20 @@ import socket
 from contextlib import ExitStack
 
 import pytest
-from tests.base.hop.support import GET, OK, Asking, Line, always, ask, before, post
+from tests.base.hop.support import (
+    GET,
+    OK,
+    Asking,
+    Line,
+    always,
+    ask,
+    before,
+    pieces,
+    post,
+    serving,
+)
 
+from fairuse.base.hop.client import Client
 from fairuse.base.hop.turn import MOST_TOGETHER, Turn
 
 pytestmark = pytest.mark.anyio
@@ -36,6 +48,18 @@ class Sending:
     def not_sent(self) -> None:
         """Note that it was not."""
         self.became = "not sent"
+
+    def fail(self, error: BaseException) -> None:
+        """Note that writing failed."""
+        self.became = repr(error)
+
+
+class Broken(Sending):
+    """A sender that can't write."""
+
+    def write_request(self) -> None:
+        """Fail."""
+        raise OSError("broken")
 
 
 async def test_who_has_input_before_it_asked_is_not_written_to() -> None:
@@ -117,3 +141,39 @@ async def test_many_requests_of_a_turn_do_not_wait_for_the_last() -> None:
         assert [sender.became for sender in senders] == ["written"] * MOST_TOGETHER + [""]
         await asyncio.sleep(0)
         assert senders[-1].became == "written"
+
+
+async def test_who_can_not_write_keeps_no_other_from_it() -> None:
+    """Of the requests of a turn one that fails is told so, and those after it are written."""
+    turn, ends = Turn(asyncio.get_running_loop()), socket.socketpair()
+    with ends[0], ends[1]:
+        senders = [Broken(ends[0], used=False), Sending(ends[0], used=False)]
+        for sender in senders:
+            turn.add(sender)
+        await asyncio.sleep(0)
+    assert [sender.became for sender in senders] == ["OSError('broken')", "written"]
+
+
+async def test_a_length_that_is_none_costs_no_connection() -> None:
+    """HTTP-34: whatever is wrong with a request is found before it has a connection."""
+    wrong = post(pieces(b"ten bytes."))._replace(headers=[(b"content-length", b"ten")])
+    async with before(always(OK), most=1) as (upstream, origin):
+        for _ in range(3):
+            with pytest.raises(ValueError, match="invalid literal"):
+                await ask(upstream, origin.url, wrong)
+        assert (await ask(upstream, origin.url)).body == b"ok"
+
+
+def test_a_client_that_outlives_its_loop_serves_the_next() -> None:
+    """HTTP-34: connections of a loop that is over are no hindrance to the next one's."""
+    upstream = Client(1)
+
+    async def once() -> bytes:
+        async with serving(once_closing) as origin:
+            return (await ask(upstream, origin.url)).body
+
+    async def once_closing(line: Line) -> None:
+        await line.head()
+        await line.say(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
+
+    assert [asyncio.run(once()) for _ in range(2)] == [b"ok", b"ok"]

@@ -20,7 +20,7 @@ from fairuse.base.hop.pool import Origin, Pool
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from fairuse.base.hop.connection import Connection
+    from fairuse.base.hop.connection import Body, Connection
     from fairuse.base.hop.reply import Reply
     from fairuse.base.hop.upstream import Target
     from fairuse.base.wire import Headers
@@ -55,18 +55,20 @@ class Client:
 
         Several origins take turns; one that can't be reached leaves the request to the next.
         """
-        head = request_head(method, path, headers)
+        request, streamed = request_head(method, path, headers), None
         if isinstance(body, bytes):
-            head, body = head + Framing(headers).whole(body), None
+            request += Framing(headers).whole(body)
+        elif body is not None:
+            streamed = body, Framing(headers)
         origins = target.origins
         if len(origins) > 1:
             origins = tuple(self._in_turn(origins))
         for origin in origins[:-1]:
             try:
-                return await self._send_to(origin, target, method, head, headers, body)
+                return await self._send_to(origin, target, method, request, streamed)
             except (UpstreamUnreachable, ConnectTimeout):
                 self._down[origin] = asyncio.get_running_loop().time() + DOWN_SECONDS
-        return await self._send_to(origins[-1], target, method, head, headers, body)
+        return await self._send_to(origins[-1], target, method, request, streamed)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -77,16 +79,15 @@ class Client:
         origin: str,
         target: Target,
         method: str,
-        head: bytes,
-        headers: Headers,
-        body: AsyncIterator[bytes] | None,
+        request: bytes,
+        streamed: Body | None,
     ) -> Reply:
         pool = self._pools.get((origin, target.tls)) or self._pool(origin, target)
-        repeatable = body is None and method in REPEATABLE
+        repeatable = streamed is None and method in REPEATABLE
         while True:
             connection = pool.take() or await _opened(pool, target.timeouts.connect)
             try:
-                return await _exchange(connection, target, method, head, headers, body)
+                return await _exchange(connection, target, method, request, streamed)
             except Unsent:
                 if not connection.used:
                     raise
@@ -132,15 +133,11 @@ async def _exchange(
     connection: Connection,
     target: Target,
     method: str,
-    head: bytes,
-    headers: Headers,
-    body: AsyncIterator[bytes] | None,
+    request: bytes,
+    streamed: Body | None,
 ) -> Reply:
     reply = connection.begin(
-        head,
-        target.timeouts,
-        head_only=method == "HEAD",
-        body=None if body is None else (body, Framing(headers)),
+        request, target.timeouts, head_only=method == "HEAD", streamed=streamed
     )
     try:
         await reply.head()

@@ -67,6 +67,7 @@ class Connection(asyncio.Protocol):
         self._descriptor = -1
         self._reply: Reply | None = None
         self._unsent = b""
+        """The request, until it is written."""
         self._sending: asyncio.Task[None] | None = None
         self._deadline = Deadline(self._loop, self._overdue)
         self._patience = 0.0
@@ -80,25 +81,26 @@ class Connection(asyncio.Protocol):
         return self._aborted or self._transport.is_closing()
 
     def begin(
-        self, head: bytes, timeouts: Timeouts, *, head_only: bool, body: Body | None = None
+        self, request: bytes, timeouts: Timeouts, *, head_only: bool, streamed: Body | None = None
     ) -> Reply:
-        """Send a request, with what else is asked in this turn. Raises Unsent.
+        """Send a request with what else is asked in this turn; it may still turn out as Unsent.
 
-        A body follows its head as it comes, while the reply may come already.
+        A streamed body follows its head as it comes, while the reply may come already. It can't be
+        had again once it is begun, so its head goes at once, and it is Unsent at once.
         """
-        stale = body is not None and self.used and with_input([self])
+        stale = streamed is not None and self.used and with_input([self])
         if self.closed or stale:
             self.abort()
             raise Unsent(NOT_SENT)
         self._reply = reply = Reply(self, self._loop, head_only=head_only)
         self._patience = timeouts.response
         self._deadline.begin(timeouts.response, timeouts.total)
-        if body is None:
-            self._unsent = head
+        if streamed is None:
+            self._unsent = request
             self._turn.add(self)
         else:
-            self._transport.write(head)
-            self._sending = self._loop.create_task(self._send(*body))
+            self._transport.write(request)
+            self._sending = self._loop.create_task(self._send(*streamed))
         return reply
 
     def fileno(self) -> int:
@@ -183,7 +185,7 @@ class Connection(asyncio.Protocol):
         if reply is None:  # nobody has asked for it
             self.abort()
             return
-        if self._unsent:  # nor for this
+        if self._unsent:  # nobody can have answered what is not sent
             self.not_sent()
             return
         try:

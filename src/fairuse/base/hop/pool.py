@@ -165,7 +165,9 @@ class Pool:
         """Open a connection for whoever waits by then; or tell who has waited longest why not."""
         origin = self._origin
         loop = asyncio.get_running_loop()
-        turn = self._turn = self._turn or Turn(loop)
+        if self._turn is None or self._turn.loop is not loop:
+            self._turn = Turn(loop)
+        turn = self._turn
         try:
             async with _timeout(self._connect_seconds):
                 _, connection = await loop.create_connection(

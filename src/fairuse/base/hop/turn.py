@@ -36,26 +36,30 @@ class Sender(Protocol):
         """Write what is asked."""
         ...
 
+    def fail(self, error: BaseException) -> None:
+        """Hear that writing failed."""
+        ...
+
     def not_sent(self) -> None:
         """Hear that it was of no use: what came unasked is the end of it, or poison (HTTP-35)."""
         ...
 
 
 class Turn:
-    """Gathers what is asked in one turn of the loop."""
+    """Gathers what one origin is asked in one turn of the loop."""
 
-    __slots__ = ("_loop", "_senders")
+    __slots__ = ("_senders", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self._senders: list[Sender] = []
 
     def add(self, sender: Sender) -> None:
-        """Have a request written in the next turn; or now, so that the origin is not kept idle."""
+        """Have a request written in the next turn; as soon as many are together, they are."""
         senders = self._senders
         senders.append(sender)
         if len(senders) == 1:
-            self._loop.call_soon(self._write)
+            self.loop.call_soon(self._write)
         elif len(senders) == MOST_TOGETHER:
             self._write()
 
@@ -63,10 +67,13 @@ class Turn:
         senders, self._senders = self._senders, []
         spoiled = with_input(senders)
         for sender in senders:
-            if sender.closed or sender.fileno() in spoiled:
-                sender.not_sent()
-            else:
-                sender.write_request()
+            try:
+                if sender.closed or sender.fileno() in spoiled:
+                    sender.not_sent()
+                else:
+                    sender.write_request()
+            except Exception as error:  # noqa: BLE001  it is nobody else's
+                sender.fail(error)
 
 
 def with_input(senders: Sequence[Sender]) -> set[int]:
