@@ -88,7 +88,7 @@ class Book:
         units = self._units(case, move.step, measure, end) if move.happening == "charged" else 0
         if move.happening == "charged" and not units:
             move = Move("resolved")
-        now = self._move(case, move.happening, moment)
+        now = self._move(case, move.happening, moment, by)
         self._measure(now, move, measure, moment, by)
         if units:
             self._charge(case, move.step, measure, units, moment, end)
@@ -164,17 +164,27 @@ class Book:
         }
         self._record(case, kind, moment, **figures)
 
-    def _move(self, case: Case, happening: Happening, moment: float, **changes: Any) -> Case:
+    def _move(
+        self,
+        case: Case,
+        happening: Happening,
+        moment: float,
+        by: str = OURSELVES,
+        /,
+        **changes: Any,
+    ) -> Case:
         state = after(case, happening)
         moved = case._replace(state=state, version=case.version + 1, **changes)
         self.cases[case.id] = moved
         told = {"from": case.state, "to": state, "on": happening}
-        self._record(case, "case.moved", moment, **told)
+        self._record(case, "case.moved", moment, by, **told)
         return moved
 
-    def _record(self, case: Case, what: Kind, moment: float, /, **data: Any) -> None:
+    def _record(
+        self, case: Case, what: Kind, moment: float, by: str = OURSELVES, /, **data: Any
+    ) -> None:
         """Record something, and prove that it breaks no promise."""
-        entry = Entry(moment, what, ACCOUNT, case.id, OURSELVES, data)
+        entry = Entry(moment, what, ACCOUNT, case.id, by, data)
         assert broken_by(entry, self.so_far) == []
         self.so_far.add(entry)
 

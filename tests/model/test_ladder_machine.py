@@ -168,7 +168,7 @@ class Climbing(RuleBasedStateMachine):
             case "renegotiating" | "failed":
                 return True
             case "proposed":
-                return measure is not None and measure.kind == "charge"
+                return measure is not None and measure.kind in ("charge", "terminate")
             case "measured":
                 assert measure is not None
                 return measure.review_at is not None and measure.ends_at is None
