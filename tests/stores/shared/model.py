@@ -109,8 +109,7 @@ class Model:
             alone = each.limit is BURST and least == 0
             if each.limit is SEATS:
                 least = len(self._seated(now) | {each.member}) - each.cost
-                # Who was silent and speaks again has his seat back, one too many or not.
-                known = each.member in self._seated(now) | self._maybe_seated(now)
+                known = each.member in self._seated(now) | self._back(now)
                 assert known or least + each.cost <= each.amount, each
             else:
                 assert least + each.cost <= each.amount or alone, (each, least)
@@ -189,6 +188,15 @@ class Model:
             if each.asks(SEATS) and not each.silent and day_of(each.since) == today
         }
         return self.seen[today] | held
+
+    def _back(self, now: float) -> set[str]:
+        """Give who has his seat back: his process was silent and speaks again, full or not."""
+        today = day_of(now)
+        return {
+            each.user
+            for each in self.open
+            if each.asks(SEATS) and each.silent and day_of(each.since) == today
+        }
 
     def _maybe_seated(self, now: float) -> set[str]:
         """Give who may hold a seat besides: of yesterday, or of a process that is gone."""

@@ -64,7 +64,6 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._socket: socket.socket
-        self._descriptor = -1
         self._reply: Reply | None = None
         self._unsent = b""
         """The request, until it is written."""
@@ -105,7 +104,7 @@ class Connection(asyncio.Protocol):
 
     def fileno(self) -> int:
         """Give the descriptor of the socket."""
-        return self._descriptor
+        return self._socket.fileno()
 
     def write_request(self) -> None:
         """Write what is asked."""
@@ -218,7 +217,6 @@ class Connection(asyncio.Protocol):
         """Begin."""
         self._transport = transport  # type: ignore[assignment]
         self._socket = transport.get_extra_info("socket")
-        self._descriptor = self._socket.fileno()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that it is closed; a body without a length ends with that (HTTP-12)."""

@@ -55,7 +55,7 @@ class Turn:
         self._senders: list[Sender] = []
 
     def add(self, sender: Sender) -> None:
-        """Have a request written in the next turn; as soon as many are together, they are."""
+        """Have a request written in the next turn, or at once where enough are together."""
         senders = self._senders
         senders.append(sender)
         if len(senders) == 1:

@@ -27,7 +27,7 @@ class ChoicePage(CasePage):
     """Shows a case and the option of a link, and makes the choice."""
 
     path = CHOICE_PATH
-    methods = "a choice is read with GET and made with POST"
+    wrong_method = "a choice is read with GET and made with POST"
 
     def _linked(self, token: str, portal: Portal) -> CaseLinked | None:
         return portal.chosen(token)

@@ -51,8 +51,8 @@ class CasePage(ABC):
     """A page about the case of a link."""
 
     path: ClassVar[str]
-    methods: ClassVar[str]
-    """What is said of GET and POST to who uses another method."""
+    wrong_method: ClassVar[str]
+    """What is told to who uses another method than GET and POST."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class CasePage(ABC):
             return None
         if exchange.method != "POST":
             allow = "GET, HEAD, POST"
-            return Refusal("method-not-allowed", "http", self.methods, allow=allow)
+            return Refusal("method-not-allowed", "http", self.wrong_method, allow=allow)
         if sent_by_another_site(exchange, portal):
             return Refusal("another-site", "choice")
         name = await name_sent(receive)

@@ -26,7 +26,7 @@ class UnexplainedPage(CasePage):
     """Shows where use came from, and takes the answer that nobody can explain it."""
 
     path = UNEXPLAINED_PATH
-    methods = "it is read with GET and answered with POST"
+    wrong_method = "it is read with GET and answered with POST"
 
     def _linked(self, token: str, portal: Portal) -> CaseLinked | None:
         return portal.unexplained(token)
