@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.stages.support import HEAD, KEY, before, before_bytes, exchange
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.support import Front
 
     from fairuse.base.clock import ManualClock
+    from fairuse.base.hop.upstream import Request, Target
 
 FAULTS = {
     "HTTP-13 a length cut short": (
@@ -131,30 +132,35 @@ def test_hanging_up_early_is_no_way_to_use_the_api_uncounted(tmp_path: Path) -> 
     assert usage["limits"][0]["used"] == 1
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("error", "counted"),
-    [(UpstreamUnreachable, []), (UpstreamBusy, []), (UpstreamTimeout, ["appointments-burst"])],
-)
-async def test_a_client_that_left_pays_for_nothing_the_upstream_never_got(
-    config: Path, clock: ManualClock, error: type[UpstreamError], counted: list[str]
-) -> None:
-    """F-47: a request that never reached the upstream is given back, whoever left first."""
-    gone = asyncio.Event()
+class Left:
+    """An upstream whose client hangs up, and what happens after that."""
 
-    class Away:
-        async def send(self, *_: Any) -> None:
-            await gone.wait()
-            for _turn in range(5):
-                await asyncio.sleep(0)
-            raise error
+    def __init__(self, error: type[UpstreamError] | None, *, sent: bool) -> None:
+        self.gone = asyncio.Event()
+        self._error = error
+        self._sent = sent
 
-    async def receive() -> Message:
-        gone.set()
+    async def send(self, _target: Target, request: Request) -> None:
+        """Fail a little later, or never have an answer."""
+        request.sent = self._sent
+        await self.gone.wait()
+        for _turn in range(5):
+            await asyncio.sleep(0)
+        if self._error is None:
+            await asyncio.Event().wait()
+        else:
+            raise self._error
+
+    async def receive(self) -> Message:
+        """Hang up."""
+        self.gone.set()
         return {"type": "http.disconnect"}
 
+
+async def counted_after(config: Path, clock: ManualClock, upstream: Left) -> list[str]:
+    """Give the limits in which a request is counted whose client left."""
     gateway = Gateway(config, clock=clock, access_stream=None)
-    gateway.service._forward = ToUpstream(lambda *_: Away())  # type: ignore[arg-type]
+    gateway.service._forward = ToUpstream(lambda *_: upstream)  # type: ignore[arg-type]
     pipeline = await gateway.service.start()
     scope = {
         "type": "http",
@@ -171,11 +177,32 @@ async def test_a_client_that_left_pays_for_nothing_the_upstream_never_got(
     async def send(_message: Message) -> None:
         return
 
-    await pipeline.handle(scope, receive, send)
+    async with asyncio.timeout(20):
+        await pipeline.handle(scope, upstream.receive, send)
     readings = await pipeline.counters.read("salon", clock.now())
-    assert [reading.limit for reading in readings] == counted
     assert not [task for task in asyncio.all_tasks() if "Event.wait" in repr(task)]
     await gateway.service.stop()
+    return [reading.limit for reading in readings]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("error", "counted"),
+    [(UpstreamUnreachable, []), (UpstreamBusy, []), (UpstreamTimeout, ["appointments-burst"])],
+)
+async def test_a_client_that_left_pays_for_nothing_the_upstream_never_got(
+    config: Path, clock: ManualClock, error: type[UpstreamError], counted: list[str]
+) -> None:
+    """F-47: a request that never reached the upstream is given back, whoever left first."""
+    assert await counted_after(config, clock, Left(error, sent=True)) == counted
+
+
+@pytest.mark.anyio
+async def test_a_client_that_leaves_before_its_turn_is_let_go(
+    config: Path, clock: ManualClock
+) -> None:
+    """F-46, HTTP-30: who hangs up while waiting for a connection is neither served nor counted."""
+    assert await counted_after(config, clock, Left(None, sent=False)) == []
 
 
 def test_breaking_off_is_no_way_around_a_burst(tmp_path: Path) -> None:

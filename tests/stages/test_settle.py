@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
     from fairuse.base.clock import ManualClock
+    from fairuse.base.hop.upstream import Request, Target
 
 HEADER = policy('cost = { response_header = "X-Pages", reserve = 2 }')
 FIELD = policy('cost = { response_field = "job.pages", reserve = 2 }')
@@ -155,7 +155,7 @@ async def test_a_mounted_app_is_asked_for_a_readable_answer_too(
 ) -> None:
     """E37: an app that compresses what it is asked to is not asked to, where its body says it."""
 
-    async def answer(_request: Request) -> JSONResponse:
+    async def answer(_request: object) -> JSONResponse:
         return JSONResponse({"job": {"pages": 7}, "more": "x" * 2_000}, status_code=201)
 
     app = Starlette(routes=[Route(path, answer, methods=["POST"]) for path in ("/pages", "/x")])
@@ -177,8 +177,9 @@ class Generating:
         self.whole = None
         self.read = 0
 
-    async def send(self, *_: object) -> Generating:
+    async def send(self, _target: Target, request: Request) -> Generating:
         """Take a request, and wait until the client has left."""
+        request.sent = True
         await self.gone.wait()
         await asyncio.sleep(0)
         return self

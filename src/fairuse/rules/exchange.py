@@ -50,7 +50,10 @@ class Movement:
 
 
 class Exchange:
-    """What is known of one request so far; each stage adds what it finds out."""
+    """What is known of one request so far; each stage adds what it finds out.
+
+    `reached` says that the upstream may have got something of it.
+    """
 
     __slots__ = (
         "_by_name",
@@ -65,6 +68,7 @@ class Exchange:
         "moves",
         "path",
         "peer",
+        "reached",
         "reads_answer",
         "received_bytes",
         "request_id",
@@ -97,6 +101,7 @@ class Exchange:
         self.answer_headers: Sequence[Header] = ()
         self.reads_answer = False
         self.fault: str | None = None
+        self.reached = True
 
     def header(self, name: bytes) -> bytes | None:
         """Give the first value of a header, its name in lower case."""

@@ -18,6 +18,7 @@ from fairuse.base.errors import (
 )
 from fairuse.base.hangup import EXTENSION, HangUp
 from fairuse.base.hop.clients import client_named
+from fairuse.base.hop.upstream import Request
 from fairuse.base.keys import new_gateway_name
 from fairuse.rules.exchange import CLIENT_GONE
 from fairuse.rules.forwarding import (
@@ -98,10 +99,10 @@ class ClientGone(Exception):
 class ToUpstream:
     """Sends the request to the upstream.
 
-    A client that hangs up ends the exchange, with one exception: where units are reserved and the
-    request is complete, the upstream may have accepted it, so its status is awaited and settled,
-    and its whole answer where that says what it cost. Otherwise hanging up early would be a way to
-    use the API without being counted.
+    A client that hangs up ends the exchange, with one exception: where units are reserved and a
+    complete request is on its way, the upstream may have accepted it, so its status is awaited and
+    settled, and its whole answer where that says what it cost. Otherwise hanging up early would be
+    a way to use the API without being counted.
     """
 
     dates_answers: ClassVar[bool] = True
@@ -137,8 +138,9 @@ class ToUpstream:
                 exchange.fault = None
                 raise GatewayStopping("the time to drain is over") from None
             relay.task.uncancel()
+            exchange.reached = relay.sent
         except ClientGone:
-            exchange.fault = CLIENT_GONE
+            exchange.fault, exchange.reached = CLIENT_GONE, relay.sent
         except (UpstreamUnreachable, UpstreamBusy):
             exchange.fault = None  # it never got there, whoever left first
             raise
@@ -169,7 +171,7 @@ class _Relay:
     `given_up` says that it was cancelled because its client is gone.
     """
 
-    __slots__ = ("_body", "_exchange", "_head_known", "_send", "given_up", "task")
+    __slots__ = ("_body", "_exchange", "_head_known", "_request", "_send", "given_up", "task")
 
     def __init__(
         self,
@@ -186,19 +188,17 @@ class _Relay:
         self._body = body
         self._send = send
         self._head_known = False
+        self._request: Request | None = None
 
     async def run(self, upstream: Upstream, config: Config, via: Via) -> None:
         """Send the request, and pass the answer back."""
         exchange, target = self._exchange, config.upstream
         if target is None:
             raise UpstreamBroken("gateway.toml names no upstream")
-        reply = await upstream.send(
-            exchange.method,
-            target,
-            _path(exchange.scope),
-            _request_headers(exchange, config, via, target.origins[0]),
-            self._body.sent_on(),
-        )
+        headers = _request_headers(exchange, config, via, target.origins[0])
+        body = self._body.sent_on()
+        self._request = Request(exchange.method, _path(exchange.scope), headers, body)
+        reply = await upstream.send(target, self._request)
         try:
             if not 200 <= reply.status <= 599:
                 raise UpstreamBroken(f"status {reply.status}")
@@ -237,12 +237,17 @@ class _Relay:
             self.task.cancel()
 
     @property
+    def sent(self) -> bool:
+        """Say whether the upstream may have got something of the request."""
+        return self._request is not None and self._request.sent
+
+    @property
     def _may_leave(self) -> bool:
         """Say whether the client is gone, and nothing has to be known any more."""
         exchange = self._exchange
         if exchange.fault != CLIENT_GONE:
             return False
-        if not exchange.moves or not self._body.complete:
+        if not exchange.moves or not self._body.complete or not self.sent:
             return True
         return self._head_known and (not exchange.reads_answer or _cost_is_read(exchange))
 

@@ -97,7 +97,7 @@ def lasts(move: Movement) -> bool:
 
 
 def _outcome(exchange: Exchange) -> Outcome:
-    if exchange.status is None and exchange.fault == CLIENT_GONE:
+    if exchange.status is None and exchange.fault == CLIENT_GONE and exchange.reached:
         return Outcome.UNKNOWN
     accepted = exchange.status is not None and (
         200 <= exchange.status < 300 or exchange.status == 101

@@ -13,7 +13,7 @@ import pytest
 
 from fairuse.base.hop.client import Client
 from fairuse.base.hop.through_httpx import HttpxClient
-from fairuse.base.hop.upstream import Target, Timeouts, Upstream
+from fairuse.base.hop.upstream import Request, Target, Timeouts, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -166,7 +166,8 @@ async def begin(upstream: Upstream, url: str | tuple[str, ...], asking: Asking =
     """Send a request, and give the answer once its head is there."""
     origins = (url,) if isinstance(url, str) else url
     target = Target(origins, asking.timeouts, asking.tls)
-    return await upstream.send(asking.method, target, b"/", asking.headers, asking.body)
+    request = Request(asking.method, b"/", asking.headers, asking.body)
+    return await upstream.send(target, request)
 
 
 async def ask(upstream: Upstream, url: str | tuple[str, ...], asking: Asking = GET) -> Answer:

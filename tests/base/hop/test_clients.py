@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
-from fairuse.base.errors import UpstreamBusy
+from fairuse.base.errors import UpstreamBusy, UpstreamUnreachable
 from fairuse.base.hop import pool, through_httpx
 from fairuse.base.hop.client import Client
 from fairuse.base.hop.through_httpx import HttpxClient
-from fairuse.base.hop.upstream import Target, Timeouts, Upstream
+from fairuse.base.hop.upstream import Request, Target, Timeouts, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ class Origin:
 async def ask(upstream: Upstream, url: str) -> bytes:
     """Send a request and read the whole answer."""
     target = Target((url,), TIMEOUTS)
-    reply = await upstream.send("GET", target, b"/", [(b"host", b"a")], None)
+    reply = await upstream.send(target, Request("GET", b"/", [(b"host", b"a")]))
     try:
         return b"".join([chunk async for chunk in reply.chunks()])
     finally:
@@ -102,3 +103,37 @@ async def test_a_full_pool_is_said_and_gets_free_again(
         assert await first == b"ok"
         assert await ask(upstream, url) == b"ok"
         await upstream.close()
+
+
+@BOTH
+async def test_what_waits_for_a_connection_is_known_not_to_be_sent(
+    make: Callable[[int], Upstream],
+) -> None:
+    """F-47: until a request has a connection nothing of it can have reached the upstream."""
+    origin, upstream = Origin(), make(1)
+    origin.let.clear()
+    async with await asyncio.start_server(origin, "127.0.0.1", 0) as server:
+        target = Target((f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",), TIMEOUTS)
+        requests = [Request("GET", b"/", [(b"host", b"a")]) for _ in range(2)]
+        first, second = (asyncio.create_task(upstream.send(target, each)) for each in requests)
+        async with asyncio.timeout(20):
+            while not requests[0].sent:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait((second,))
+        assert not requests[1].sent
+        origin.let.set()
+        await (await first).close()
+        await upstream.close()
+
+
+async def test_what_can_not_be_sent_is_not_said_to_be_sent() -> None:
+    """F-47: where nobody listens nothing was sent."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    request = Request("GET", b"/", [(b"host", b"a")])
+    client = Client(1)
+    with pytest.raises(UpstreamUnreachable):
+        await client.send(Target((f"http://127.0.0.1:{port}",), TIMEOUTS), request)
+    assert not request.sent
+    await client.close()

@@ -18,11 +18,11 @@ from fairuse.base.hop.framing import Framing
 from fairuse.base.hop.pool import Origin, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from fairuse.base.hop.connection import Body, Connection
     from fairuse.base.hop.reply import Reply
-    from fairuse.base.hop.upstream import Target
+    from fairuse.base.hop.upstream import Request, Target
     from fairuse.base.wire import Headers
 
 DOWN_SECONDS = 5.0
@@ -43,52 +43,38 @@ class Client:
         self._down: dict[str, float] = {}
         self._turns = count()
 
-    async def send(
-        self,
-        method: str,
-        target: Target,
-        path: bytes,
-        headers: Headers,
-        body: AsyncIterator[bytes] | bytes | None,
-    ) -> Reply:
+    async def send(self, target: Target, request: Request) -> Reply:
         """Send a request and give the answer once its head is there. Raises UpstreamError.
 
         Several origins take turns; one that can't be reached leaves the request to the next.
         """
-        request, streamed = request_head(method, path, headers), None
-        if isinstance(body, bytes):
-            request += Framing(headers).whole(body)
-        elif body is not None:
-            streamed = body, Framing(headers)
+        written = _Written(request)
         origins = target.origins
         if len(origins) > 1:
             origins = tuple(self._in_turn(origins))
         for origin in origins[:-1]:
             try:
-                return await self._send_to(origin, target, method, request, streamed)
+                return await self._send_to(origin, target, request, written)
             except (UpstreamUnreachable, ConnectTimeout):
                 self._down[origin] = asyncio.get_running_loop().time() + DOWN_SECONDS
-        return await self._send_to(origins[-1], target, method, request, streamed)
+        return await self._send_to(origins[-1], target, request, written)
 
     async def close(self) -> None:
         """Close every connection."""
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
     async def _send_to(
-        self,
-        origin: str,
-        target: Target,
-        method: str,
-        request: bytes,
-        streamed: Body | None,
+        self, origin: str, target: Target, request: Request, written: _Written
     ) -> Reply:
         pool = self._pools.get((origin, target.tls)) or self._pool(origin, target)
-        repeatable = streamed is None and method in REPEATABLE
+        repeatable = written.streamed is None and request.method in REPEATABLE
         while True:
             connection = pool.take() or await _opened(pool, target.timeouts.connect)
+            request.sent = True
             try:
-                return await _exchange(connection, target, method, request, streamed)
+                return await _exchange(connection, target, request, written)
             except Unsent:
+                request.sent = False
                 if not connection.used:
                     raise
             except Unanswered:
@@ -129,15 +115,29 @@ async def _opened(pool: Pool, seconds: float) -> Connection:
         raise ConnectTimeout(str(error)) from None
 
 
+class _Written:
+    """A request as it is sent: the bytes that are here, and the body that is still to come."""
+
+    __slots__ = ("here", "streamed")
+
+    def __init__(self, request: Request) -> None:
+        headers, body = request.headers, request.body
+        self.here = request_head(request.method, request.path, headers)
+        self.streamed: Body | None = None
+        if isinstance(body, bytes):
+            self.here += Framing(headers).whole(body)
+        elif body is not None:
+            self.streamed = body, Framing(headers)
+
+
 async def _exchange(
-    connection: Connection,
-    target: Target,
-    method: str,
-    request: bytes,
-    streamed: Body | None,
+    connection: Connection, target: Target, request: Request, written: _Written
 ) -> Reply:
     reply = connection.begin(
-        request, target.timeouts, head_only=method == "HEAD", streamed=streamed
+        written.here,
+        target.timeouts,
+        head_only=request.method == "HEAD",
+        streamed=written.streamed,
     )
     try:
         await reply.head()

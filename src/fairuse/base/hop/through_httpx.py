@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from ssl import SSLContext
 
-    from fairuse.base.hop.upstream import Target, Timeouts
+    from fairuse.base.hop.upstream import Request, Target, Timeouts
     from fairuse.base.wire import Headers
 
 WAIT_SECONDS = 5
@@ -93,32 +93,26 @@ class HttpxClient:
         self._transports: dict[SSLContext | None, httpx.AsyncHTTPTransport] = {}
         self._turns = count()
 
-    async def send(
-        self,
-        method: str,
-        target: Target,
-        path: bytes,
-        headers: Headers,
-        body: AsyncIterator[bytes] | bytes | None,
-    ) -> HttpxReply:
+    async def send(self, target: Target, request: Request) -> HttpxReply:
         """Send a request and give the reply once its head is there. Raises UpstreamError."""
-        request = httpx.Request(
-            method,
+        asked = httpx.Request(
+            request.method,
             target.origins[next(self._turns) % len(target.origins)],
-            headers=headers,
-            stream=_stream(body),
-            extensions={"target": path, "timeout": _timeout_extension(target.timeouts)},
+            headers=request.headers,
+            stream=_stream(request.body),
+            extensions={"target": request.path, "timeout": _timeout_extension(target.timeouts)},
         )
         await self._wait_for_turn()
         begun = asyncio.Event()
 
         async def trace(event: str, _info: object) -> None:
             if event == BEGUN:
+                request.sent = True
                 begun.set()
 
-        request.extensions["trace"] = trace
+        asked.extensions["trace"] = trace
         transport = self._transports.get(target.tls) or self._transport(target.tls)
-        sending = asyncio.create_task(transport.handle_async_request(request))
+        sending = asyncio.create_task(transport.handle_async_request(asked))
         try:
             with _named_errors():
                 return HttpxReply(await asyncio.shield(sending), self._places.release)

@@ -21,7 +21,7 @@ from fairuse.base.errors import (
 )
 from fairuse.base.hop.client import PORTS, Client, ConnectTimeout
 from fairuse.base.hop.trust import tls_context
-from fairuse.base.hop.upstream import Target, Timeouts
+from fairuse.base.hop.upstream import Request, Target, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,7 +58,7 @@ class HopTransport(httpx.AsyncBaseTransport):
         headers: Headers = [(name.lower(), value) for name, value in request.headers.raw]
         try:
             reply = await self._client.send(
-                request.method, target, path, headers, _body(request, headers)
+                target, Request(request.method, path, headers, _body(request, headers))
             )
         except UpstreamError as error:
             raise _named(error, request) from error

@@ -27,6 +27,29 @@ class Target(NamedTuple):
     tls: SSLContext | None = None
 
 
+class Request:
+    """What is asked.
+
+    `path` is the request target as it is to be written, with its query; `body` is all of it, or
+    what comes of it. `sent` says that bytes of it may have left: the upstream may act on it.
+    """
+
+    __slots__ = ("body", "headers", "method", "path", "sent")
+
+    def __init__(
+        self,
+        method: str,
+        path: bytes,
+        headers: Headers,
+        body: AsyncIterator[bytes] | bytes | None = None,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.body = body
+        self.sent = False
+
+
 class Answered(Protocol):
     """An upstream's answer, whose head is there; who has it must close it."""
 
@@ -57,19 +80,8 @@ class Answered(Protocol):
 class Upstream(Protocol):
     """Sends requests."""
 
-    async def send(
-        self,
-        method: str,
-        target: Target,
-        path: bytes,
-        headers: Headers,
-        body: AsyncIterator[bytes] | bytes | None,
-    ) -> Answered:
-        """Send a request and give the answer once its head is there. Raises UpstreamError.
-
-        `path` is the request target as it is to be written, with its query; `body` is all of it,
-        or what comes of it.
-        """
+    async def send(self, target: Target, request: Request) -> Answered:
+        """Send a request and give the answer once its head is there. Raises UpstreamError."""
         ...
 
     async def close(self) -> None:
