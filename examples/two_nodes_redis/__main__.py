@@ -44,19 +44,30 @@ class Node:
 
     def __init__(self, name: str, port: int) -> None:
         self.name = name
+        self.let_in = 0
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False)
 
     def book(self, address: str) -> httpx.Response:
         """Make an appointment, from an address."""
         path = "/locations/centrum/appointments"
         headers = KEY | {"X-Forwarded-For": address}
-        return self._client.post(path, json=BOOKING, headers=headers)
+        answer = self._client.post(path, json=BOOKING, headers=headers)
+        self.let_in += answer.status_code == 201
+        return answer
 
-    def usage(self) -> tuple[int, list[str]]:
-        """Read how many appointments the account has this month, and its blocked addresses."""
+    def usage(self) -> tuple[int | None, list[str]]:
+        """Read how many appointments the account has this month, and its blocked addresses.
+
+        While Redis is away, nobody knows how many there are.
+        """
         usage = self.ask("/fairuse/usage")
-        month = [each for each in usage["limits"] if each["limit"] == "appointments-per-month"]
-        return month[0]["used"], [block["address"] for block in usage["blocks"]]
+        limits = {each["limit"]: each["used"] for each in usage["limits"] or ()}
+        return limits.get("appointments-per-month"), [block["address"] for block in usage["blocks"]]
+
+    def knows(self, let_in: int) -> bool:
+        """Say whether so many appointments are counted."""
+        used, _ = self.usage()
+        return used is not None and used >= let_in
 
     def ask(self, path: str) -> Any:
         """Read one of the gateway's own pages."""
@@ -93,8 +104,9 @@ def count_alone(first: Node, second: Node) -> None:
 
 
 def say_the_same(*nodes: Node) -> None:
-    """Read the usage at both, once what is settled was told to Redis: five times a second."""
-    until(lambda: all(node.ask("/fairuse/health")["status"] == "ok" for node in nodes), "health")
+    """Read the usage at both, once each knows what both let in, and has had time to count twice."""
+    let_in = sum(node.let_in for node in nodes)
+    until(lambda: all(node.knows(let_in) for node in nodes), f"a count of {let_in} at both")
     time.sleep(1)
     for node in nodes:
         used, blocked = node.usage()
