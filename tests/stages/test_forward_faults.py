@@ -18,6 +18,7 @@ from fairuse.base.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from fairuse.base.hangup import EXTENSION, HangUp
 from fairuse.stages.forward import ToUpstream
 
 if TYPE_CHECKING:
@@ -133,15 +134,17 @@ def test_hanging_up_early_is_no_way_to_use_the_api_uncounted(tmp_path: Path) -> 
 
 
 class Left:
-    """An upstream whose client hangs up, and what happens after that."""
+    """An upstream whose client hangs up, and what happens after that; `asked` says it was asked."""
 
     def __init__(self, error: type[UpstreamError] | None, *, sent: bool) -> None:
         self.gone = asyncio.Event()
+        self.asked = False
         self._error = error
         self._sent = sent
 
     async def send(self, _target: Target, request: Request) -> None:
         """Fail a little later, or never have an answer."""
+        self.asked = True
         request.sent = self._sent
         await self.gone.wait()
         for _turn in range(5):
@@ -157,7 +160,9 @@ class Left:
         return {"type": "http.disconnect"}
 
 
-async def counted_after(config: Path, clock: ManualClock, upstream: Left) -> list[str]:
+async def counted_after(
+    config: Path, clock: ManualClock, upstream: Left, **scope: object
+) -> list[str]:
     """Give the limits in which a request is counted whose client left."""
     gateway = Gateway(config, clock=clock, access_stream=None)
     gateway.service._forward = ToUpstream(lambda *_: upstream)  # type: ignore[arg-type]
@@ -172,6 +177,7 @@ async def counted_after(config: Path, clock: ManualClock, upstream: Left) -> lis
         "query_string": b"",
         "headers": [(b"host", b"a"), (b"x-api-key", SALON.encode())],
         "client": ("203.0.113.9", 1),
+        **scope,
     }
 
     async def send(_message: Message) -> None:
@@ -187,14 +193,16 @@ async def counted_after(config: Path, clock: ManualClock, upstream: Left) -> lis
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("error", "counted"),
-    [(UpstreamUnreachable, []), (UpstreamBusy, []), (UpstreamTimeout, ["appointments-burst"])],
+    ("sent", "counted"),
+    [(False, []), (True, ["appointments-burst"])],
+    ids=["not sent", "sent"],
 )
+@pytest.mark.parametrize("error", [UpstreamUnreachable, UpstreamBusy, UpstreamTimeout])
 async def test_a_client_that_left_pays_for_nothing_the_upstream_never_got(
-    config: Path, clock: ManualClock, error: type[UpstreamError], counted: list[str]
+    config: Path, clock: ManualClock, error: type[UpstreamError], *, sent: bool, counted: list[str]
 ) -> None:
-    """F-47: a request that never reached the upstream is given back, whoever left first."""
-    assert await counted_after(config, clock, Left(error, sent=True)) == counted
+    """F-47: what never reached the upstream is given back, and nothing else, however it ended."""
+    assert await counted_after(config, clock, Left(error, sent=sent)) == counted
 
 
 @pytest.mark.anyio
@@ -203,6 +211,18 @@ async def test_a_client_that_leaves_before_its_turn_is_let_go(
 ) -> None:
     """F-46, HTTP-30: who hangs up while waiting for a connection is neither served nor counted."""
     assert await counted_after(config, clock, Left(None, sent=False)) == []
+
+
+@pytest.mark.anyio
+async def test_the_upstream_is_not_asked_for_a_client_that_is_gone(
+    config: Path, clock: ManualClock
+) -> None:
+    """F-46, HTTP-30: of who hung up before that, nothing is sent that would not be counted."""
+    hangup, upstream = HangUp(), Left(None, sent=True)
+    hangup.happen()
+    extensions = {EXTENSION: hangup}
+    assert await counted_after(config, clock, upstream, extensions=extensions) == []
+    assert not upstream.asked
 
 
 def test_breaking_off_is_no_way_around_a_burst(tmp_path: Path) -> None:

@@ -13,8 +13,6 @@ from fairuse.base.begun import Begun
 from fairuse.base.errors import (
     GatewayStopping,
     UpstreamBroken,
-    UpstreamBusy,
-    UpstreamUnreachable,
 )
 from fairuse.base.hangup import EXTENSION, HangUp
 from fairuse.base.hop.clients import client_named
@@ -138,13 +136,10 @@ class ToUpstream:
                 exchange.fault = None
                 raise GatewayStopping("the time to drain is over") from None
             relay.task.uncancel()
-            exchange.reached = relay.sent
         except ClientGone:
-            exchange.fault, exchange.reached = CLIENT_GONE, relay.sent
-        except (UpstreamUnreachable, UpstreamBusy):
-            exchange.fault = None  # it never got there, whoever left first
-            raise
+            exchange.fault = CLIENT_GONE
         finally:
+            exchange.reached = relay.sent
             hangup.unwatch()
             if watching is not None:
                 watching.cancel()
@@ -193,6 +188,8 @@ class _Relay:
     async def run(self, upstream: Upstream, config: Config, via: Via) -> None:
         """Send the request, and pass the answer back."""
         exchange, target = self._exchange, config.upstream
+        if self.given_up:
+            await asyncio.sleep(0)  # where it is cancelled: no byte of it may leave any more
         if target is None:
             raise UpstreamBroken("gateway.toml names no upstream")
         headers = _request_headers(exchange, config, via, target.origins[0])

@@ -12,6 +12,7 @@ from tests.base.hop.support import (
     CHUNKED,
     GET,
     OK,
+    TIMEOUTS,
     Line,
     Make,
     ask,
@@ -22,6 +23,8 @@ from tests.base.hop.support import (
 )
 
 from fairuse.base.hop.client import Client
+from fairuse.base.hop.connection import Connection
+from fairuse.base.hop.upstream import Request, Target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
@@ -174,3 +177,77 @@ async def test_cancelling_is_never_swallowed() -> None:
         await asyncio.wait((closing,))
         assert closing.cancelled()
         await origin.left()
+
+
+async def test_a_connection_that_is_anothers_already_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """F-46: who stops waiting as the answer comes leaves its connection to whoever has it next."""
+    doomed: list[asyncio.Task[Any]] = []
+    received = Connection.data_received
+
+    def received_by_the_doomed(connection: Connection, data: bytes) -> None:
+        received(connection, data)
+        if doomed:
+            doomed.pop().cancel()
+
+    monkeypatch.setattr(Connection, "data_received", received_by_the_doomed)
+    half = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"ab"
+        await half.wait()
+        yield b"cd"
+
+    async def script(line: Line) -> None:
+        await line.head()
+        await line.say(OK)
+        await line.head()
+        assert await line.reader.readexactly(2) == b"ab"
+        half.set()
+        assert await line.reader.readexactly(2) == b"cd"
+        await line.say(OK)
+
+    async with before(script, most=1) as (upstream, origin):
+        first = asyncio.create_task(begin(upstream, origin.url))
+        second = asyncio.create_task(ask(upstream, origin.url, post(body(), length=4)))
+        doomed.append(first)
+        await asyncio.wait((first, second))
+        assert first.cancelled()
+        assert second.result().body == b"ok"
+        assert origin.lines == 1
+
+
+@BOTH
+async def test_what_the_origin_got_is_known_whoever_left(make: Make) -> None:
+    """F-46, F-47: nothing reaches the origin of a request that is said not to be sent."""
+    got = set()
+
+    async def script(line: Line) -> None:
+        while True:
+            got.add((await line.head()).split()[1])
+            await line.say(OK)
+
+    said: dict[bytes, bool] = {}
+
+    async def send(upstream: Upstream, url: str, path: bytes) -> None:
+        request = Request("GET", path, [(b"host", b"a")])
+        try:
+            reply = await upstream.send(Target((url,), TIMEOUTS), request)
+        finally:
+            said[path] = request.sent
+        await reply.close()
+
+    async with before(script, make, most=2) as (upstream, origin):
+        for turns in range(60):
+            sending = [
+                asyncio.create_task(send(upstream, origin.url, b"/%d-%d" % (turns, number)))
+                for number in range(3)
+            ]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for task in sending:
+                task.cancel()
+            await asyncio.wait(sending)
+    assert got <= {path for path, sent in said.items() if sent}
+    assert {*said.values()} == {True, False}

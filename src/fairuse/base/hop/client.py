@@ -70,11 +70,11 @@ class Client:
         repeatable = written.streamed is None and request.method in REPEATABLE
         while True:
             connection = pool.take() or await _opened(pool, target.timeouts.connect)
-            request.sent = True
+            sent_before, request.sent = request.sent, True
             try:
                 return await _exchange(connection, target, request, written)
             except Unsent:
-                request.sent = False
+                request.sent = sent_before
                 if not connection.used:
                     raise
             except Unanswered:
@@ -142,7 +142,7 @@ async def _exchange(
     try:
         await reply.head()
     except BaseException:
-        await connection.leave()
+        await reply.close()
         raise
     return reply
 

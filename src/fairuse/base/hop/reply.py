@@ -117,7 +117,8 @@ class Reply:
         while True:
             if self._unread:
                 unread, self._unread, self._unread_bytes = self._unread, [], 0
-                self._source.resume()
+                if not self.ended:  # afterwards the connection may be another's
+                    self._source.resume()
                 for chunk in unread:
                     yield chunk
             elif self._error is not None:
@@ -129,7 +130,7 @@ class Reply:
                 await self._waiting
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection; after the end it may be another's already."""
         if not self.ended:
             await self._source.leave()
 

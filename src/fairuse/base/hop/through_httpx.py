@@ -103,10 +103,12 @@ class HttpxClient:
             extensions={"target": request.path, "timeout": _timeout_extension(target.timeouts)},
         )
         await self._wait_for_turn()
-        begun = asyncio.Event()
+        begun, left = asyncio.Event(), False
 
         async def trace(event: str, _info: object) -> None:
             if event == BEGUN:
+                if left:
+                    raise UpstreamBroken("nobody waits for it any more")
                 request.sent = True
                 begun.set()
 
@@ -117,6 +119,7 @@ class HttpxClient:
             with _named_errors():
                 return HttpxReply(await asyncio.shield(sending), self._places.release)
         except asyncio.CancelledError:
+            left = True
             abandoned = asyncio.create_task(self._abandon(sending, begun))
             self._abandoned.add(abandoned)
             abandoned.add_done_callback(self._abandoned.discard)
@@ -150,7 +153,7 @@ class HttpxClient:
             raise UpstreamBusy("no connection came free") from None
 
     async def _abandon(self, sending: asyncio.Task[httpx.Response], begun: asyncio.Event) -> None:
-        """Cancel a request that nobody waits for, once it has begun."""
+        """Wait until a request that nobody waits for has ended, or cancel it once it has begun."""
         try:
             beginning = asyncio.create_task(begun.wait())
             await asyncio.wait((sending, beginning), return_when=asyncio.FIRST_COMPLETED)
