@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairuse.base.wire import announces_body
 from fairuse.rules.forwarding import (
     HOP_BY_HOP,
     NOT_SENT_ON,
-    has_body,
     request_headers,
     response_headers,
 )
@@ -114,6 +114,9 @@ FRAMINGS: dict[str, tuple[Headers, Headers]] = {
     "none": ([(b"host", b"a")], []),
     "length": ([(b"content-length", b"5")], [(b"content-length", b"5")]),
     "empty": ([(b"content-length", b"0")], [(b"content-length", b"0")]),
+    "zeros": ([(b"content-length", b"007")], [(b"content-length", b"7")]),
+    "white space": ([(b"content-length", b" 5 \t")], [(b"content-length", b"5")]),
+    "white space around nothing": ([(b"content-length", b"00 ")], [(b"content-length", b"0")]),
     "chunked": ([(b"transfer-encoding", b"CHUNKED")], [(b"transfer-encoding", b"chunked")]),
     "both": (
         [(b"content-length", b"5"), (b"transfer-encoding", b"chunked")],
@@ -131,4 +134,4 @@ def test_a_request_is_framed_anew(headers: Headers, framing: Headers) -> None:
     """A request goes on with the framing the gateway understood, and never with two."""
     sent = request_headers(headers, [])
     assert [field for field in sent if field[0] != b"host"] == framing
-    assert has_body(headers) == (framing not in ([], [(b"content-length", b"0")]))
+    assert announces_body(headers) == (framing not in ([], [(b"content-length", b"0")]))

@@ -7,6 +7,20 @@ import json
 Header = tuple[bytes, bytes]
 Headers = list[Header]
 
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+"""The fields that say how long a body is."""
+BODILESS = frozenset({204, 304})
+"""Answers that never have a body, whatever they announce (RFC 9110 section 6.4.1)."""
+PORTS = {"http": 80, "https": 443}
+
+
+def announces_body(headers: Headers) -> bool:
+    """Say whether a body that is not empty is announced; names are in lower case."""
+    for name, value in headers:
+        if name in FRAMING and (name == b"transfer-encoding" or value.strip(b"0 \t")):
+            return True
+    return False
+
 
 def whole_cookie(headers: Headers) -> Headers:
     """Join the crumbs that HTTP/2 may make of a cookie; HTTP/1 has it whole (RFC 9113, 8.2.3)."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from fairuse.base.head import head_bytes
-from fairuse.rules.forwarding import NO_BODY
+from fairuse.base.wire import BODILESS
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
@@ -100,7 +100,7 @@ class Cycle(RequestResponseCycle):
             self.keep_alive = False
         elif not self.keep_alive:
             headers.append((b"connection", b"close"))
-        bodiless = self.scope["method"] == "HEAD" or status in NO_BODY
+        bodiless = self.scope["method"] == "HEAD" or status in BODILESS
         if self.chunked_encoding is None and not bodiless:
             self.chunked_encoding = True
             headers.append((b"transfer-encoding", b"chunked"))

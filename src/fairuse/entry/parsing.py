@@ -8,11 +8,9 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from fairuse.base.wire import FRAMING, announces_body
 from fairuse.entry.cycle import Cycle
 from fairuse.rules.settings import Server
-
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
-
 
 MAX_DIGITS = 18
 """Of a length: whoever reads it after us may count in 63 bits."""
@@ -87,7 +85,7 @@ class BoundedParsing(HttpToolsProtocol):
         The parser takes it for another protocol, and would read requests in it: one that a proxy
         in front has taken for a body, and let pass.
         """
-        framing = [pair for pair in self.headers if pair[0] in _FRAMING]
+        framing = [pair for pair in self.headers if pair[0] in FRAMING]
         lines = b"".join(b"%b: %b\r\n" % pair for pair in framing)
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
@@ -174,9 +172,7 @@ class BoundedParsing(HttpToolsProtocol):
 
     def _becomes_websocket(self) -> bool:
         """Say whether another protocol begins with this request; HTTP is as good an answer."""
-        self._body_follows = any(
-            name in _FRAMING and value.strip(b"0 ") for name, value in self.headers
-        )
+        self._body_follows = announces_body(self.headers)
         alone = getattr(self.cycle, "response_complete", True)  # there may be none before it
         self.upgrades = alone and not self._body_follows and super()._should_upgrade()
         return self.upgrades

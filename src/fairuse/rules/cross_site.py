@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from fairuse.base.wire import PORTS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OURS = frozenset({b"same-origin", b"none"})
 """`none` is what a person typed, or followed from a mail."""
-PORTS = {"http": 80, "https": 443}
 
 
 class _Site(NamedTuple):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairuse.base.wire import BODILESS, FRAMING
+
 if TYPE_CHECKING:
     from fairuse.base.wire import Header, Headers
     from fairuse.rules.config import Config
@@ -38,13 +40,10 @@ NOT_SENT_ON = HOP_BY_HOP | {
 }
 NEVER_NAMED = frozenset({b"host"})
 """What no Connection can take away: without it the upstream would guess."""
-NO_BODY = frozenset({204, 304})
 LENGTH = frozenset({b"content-length"})
 NOTHING: frozenset[bytes] = frozenset()
 USUAL = frozenset({b"keep-alive", b"Keep-Alive"})
 """What Connection mostly says: it names nothing that would go on otherwise."""
-FRAMING = frozenset({b"content-length", b"transfer-encoding"})
-EMPTY = (b"content-length", b"0")
 HANDSHAKE = b"sec-websocket-"
 """Fields that two ends of one WebSocket agree on; each hop has a WebSocket of its own (HTTP-46)."""
 SCHEMES = {"ws": "http", "wss": "https"}
@@ -81,7 +80,7 @@ def response_headers(headers: Headers, status: int) -> Headers:
     Content-Length goes where no body can follow it or it says something else than the transfer
     coding did (HTTP-8, HTTP-9, HTTP-10).
     """
-    dropped = LENGTH if status in NO_BODY else NOTHING
+    dropped = LENGTH if status in BODILESS else NOTHING
     kept = []
     for pair in headers:
         name, value = pair
@@ -134,17 +133,11 @@ def forwarded_headers(exchange: Exchange, config: Config, via: Via) -> Headers:
     return [*ours, (b"x-forwarded-host", host)] if host else ours
 
 
-def has_body(headers: Headers) -> bool:
-    """Say whether a request announces a body that is not empty."""
-    for name, value in headers:
-        if name in FRAMING:
-            return _framed(name, value) != EMPTY
-    return False
-
-
 def _framed(name: bytes, value: bytes) -> Header:
     """Say how long a body is, written anew."""
-    return (name, b"chunked" if name == b"transfer-encoding" else value.lstrip(b"0") or b"0")
+    if name == b"transfer-encoding":
+        return name, b"chunked"
+    return name, value.strip(b" \t").lstrip(b"0") or b"0"
 
 
 def _named_by_connection(value: bytes) -> frozenset[bytes]:

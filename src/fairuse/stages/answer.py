@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fairuse.base.jsonfield import EventStreamField
-from fairuse.rules.forwarding import has_body
+from fairuse.base.wire import announces_body
 from fairuse.rules.headers import date_header, retry_after
 from fairuse.rules.refusal import problem_body
 
@@ -109,7 +109,7 @@ class Answer:
         # To ask for the body of a client that waits for "100 Continue" would invite it.
         asks = exchange.header(b"expect") is not None and not incoming.over
         ends = asks or refusal.kind == "ambiguous-request"  # whoever is in front may see another
-        if not has_body(exchange.headers) or (not ends and await _is_over(incoming)):
+        if not announces_body(exchange.headers) or (not ends and await _is_over(incoming)):
             await self.whole(refusal.status, headers, body)
             return
         if ends or not _is_short(exchange):

@@ -18,10 +18,10 @@ from fairuse.base.hangup import EXTENSION, HangUp
 from fairuse.base.hop.clients import client_named
 from fairuse.base.hop.upstream import Request
 from fairuse.base.keys import new_gateway_name
+from fairuse.base.wire import announces_body
 from fairuse.rules.exchange import CLIENT_GONE
 from fairuse.rules.forwarding import (
     forwarded_headers,
-    has_body,
     request_headers,
     response_headers,
 )
@@ -120,7 +120,7 @@ class ToUpstream:
         # Only our own server's `receive` is known to bear it. It asks for a body that waits to be
         # asked for, which is too early while there is nobody to take it.
         at_once = hangup is not None and exchange.header(b"expect") is None
-        body = _RequestBody(receive, announced=has_body(exchange.headers), at_once=at_once)
+        body = _RequestBody(receive, announced=announces_body(exchange.headers), at_once=at_once)
         # The loop is named because looking for it is a system call.
         relay = _Relay(exchange, body, send, asyncio.current_task(self._loop))
         watching = None

@@ -16,6 +16,7 @@ from fairuse.base.head import head_bytes
 from fairuse.base.hop.connection import Unanswered, Unsent
 from fairuse.base.hop.framing import Framing
 from fairuse.base.hop.pool import Origin, Pool
+from fairuse.base.wire import PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,6 @@ MOST_ORIGINS = 64
 """With more pools than that, those are forgotten that nobody uses."""
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods that come to the same when a request arrives twice (RFC 9110 section 9.2.2)."""
-PORTS = {"http": 80, "https": 443}
 
 
 class Client:

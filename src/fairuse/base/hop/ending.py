@@ -23,11 +23,3 @@ def delimited(headers: Headers) -> bool:
     if lengths + codings > 1:
         raise UpstreamBroken("the length of the answer is given more than once")
     return not lengths and not codings
-
-
-def announces_body(headers: Headers) -> bool:
-    """Say whether there is a body to come, by the fields alone."""
-    return any(
-        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 \t") != b"")
-        for name, value in headers
-    )

@@ -22,14 +22,10 @@ from fairuse.base.errors import (
 )
 from fairuse.base.hop.connection import Connection
 from fairuse.base.hop.turn import Turn
+from fairuse.base.hop.upstream import KEEPALIVE_SECONDS, WAIT_SECONDS
 
 if TYPE_CHECKING:
     from ssl import SSLContext
-
-KEEPALIVE_SECONDS = 4.0
-"""Shorter than the 5 s after which common servers (uvicorn, Node) close an idle connection."""
-WAIT_SECONDS = 5.0
-"""How long a request may wait for a connection to come free."""
 
 
 class Origin(NamedTuple):

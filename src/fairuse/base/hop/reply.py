@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httptools
 
 from fairuse.base.errors import UpstreamBroken, UpstreamError
-from fairuse.base.hop.ending import announces_body, delimited
+from fairuse.base.hop.ending import delimited
+from fairuse.base.wire import BODILESS, announces_body
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,7 +22,6 @@ MOST_FIELDS = 256
 VERSIONS = frozenset({"1.0", "1.1"})
 MOST_INFORMATIONAL = 16
 """Answers like 103 that may come before the real one; they are not passed on (HTTP-29)."""
-BODILESS = frozenset({204, 304})
 MOST_UNREAD_BYTES = 262_144
 """Bytes that wait here for a slow client before the origin has to wait (HTTP-32)."""
 

@@ -20,6 +20,7 @@ from fairuse.base.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from fairuse.base.hop.upstream import KEEPALIVE_SECONDS, WAIT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 
     from fairuse.base.hop.upstream import Request, Target, Timeouts
     from fairuse.base.wire import Headers
-
-WAIT_SECONDS = 5
-"""How long a request may wait for a connection to come free."""
-KEEPALIVE_SECONDS = 4
-"""Shorter than the 5 s after which common servers (uvicorn, Node) close an idle connection."""
 
 BEGUN = "http11.send_request_headers.started"
 """httpcore's name for the moment from which a request can be cancelled without a loss."""

@@ -19,9 +19,10 @@ from fairuse.base.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from fairuse.base.hop.client import PORTS, Client, ConnectTimeout
+from fairuse.base.hop.client import Client, ConnectTimeout
 from fairuse.base.hop.trust import tls_context
 from fairuse.base.hop.upstream import Request, Target, Timeouts
+from fairuse.base.wire import PORTS, announces_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -94,11 +95,7 @@ class _Stream(httpx.AsyncByteStream):
 
 def _body(request: httpx.Request, headers: Headers) -> AsyncIterator[bytes] | None:
     """Give the body, where the request announces one."""
-    announced = any(
-        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
-        for name, value in headers
-    )
-    if not announced:
+    if not announces_body(headers):
         return None
     if not isinstance(request.stream, httpx.AsyncByteStream):
         raise httpx.UnsupportedProtocol("the body must be read asynchronously")

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 
     from fairuse.base.wire import Headers
 
+KEEPALIVE_SECONDS = 4.0
+"""Shorter than the 5 s after which common servers (uvicorn, Node) close an idle connection."""
+WAIT_SECONDS = 5.0
+"""How long a request may wait for a connection to come free."""
+
 
 class Timeouts(NamedTuple):
     """Seconds that connecting may take, that may pass between two bytes, and until the last."""

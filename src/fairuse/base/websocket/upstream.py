@@ -36,6 +36,7 @@ from fairuse.base.websocket.side import (
     Close,
     Closed,
 )
+from fairuse.base.wire import PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +134,7 @@ class UpstreamWebSocket:
     async def _connect(self, origin: str, target: Target, handshake: Handshake) -> ClientConnection:
         parts = urlsplit(origin)
         secure, host = parts.scheme == "https", parts.hostname or ""
-        port = parts.port or (443 if secure else 80)
+        port = parts.port or PORTS[parts.scheme]
         protocol = _Protocol(WebSocketURI(secure, host, port, "/", ""), handshake)
         options: dict[str, Any] = {}
         if secure:
