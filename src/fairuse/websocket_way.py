@@ -9,6 +9,7 @@ own that went over a hard limit.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fairuse.base import metrics
@@ -16,6 +17,7 @@ from fairuse.base.errors import UpstreamError
 from fairuse.base.incoming import Incoming
 from fairuse.base.keys import new_request_id
 from fairuse.base.log import logger
+from fairuse.base.websocket.client import REJECTING
 from fairuse.base.websocket.cuttable import Cut, Cuttable
 from fairuse.base.websocket.side import POLICY_VIOLATION, Close
 from fairuse.rules.exchange import Exchange
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     from fairuse.stages.meter import Plan
     from fairuse.stores.protocol import Receipt
 
-SWITCHING_PROTOCOLS = 101
 
 log = logger(__name__)
 
@@ -66,7 +67,7 @@ async def handle_websocket(
         exchange.fault = error.kind
         metrics.requests(error.kind).inc()
         log.warning("upstream.failed", request_id=exchange.request_id, reason=str(error))
-        if exchange.status != SWITCHING_PROTOCOLS:
+        if exchange.status != HTTPStatus.SWITCHING_PROTOCOLS:
             refusal = Refusal(error.kind, "upstream")
             await _refuse(pipeline, refusal, exchange, config, receive, send)
     finally:
@@ -83,7 +84,7 @@ async def _refuse(
 ) -> None:
     """Refuse as a request is refused, where the server in front can; it sends 403 otherwise."""
     exchange.status, exchange.rule = refusal.status, refusal.rule
-    if "websocket.http.response" not in exchange.scope.get("extensions", {}):
+    if REJECTING not in exchange.scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": POLICY_VIOLATION})
         return
 
@@ -183,7 +184,7 @@ class _WebSocket:
     async def _send_counted(self, message: Message) -> None:
         exchange = self._exchange
         if message["type"] == "websocket.accept":
-            exchange.status = SWITCHING_PROTOCOLS
+            exchange.status = HTTPStatus.SWITCHING_PROTOCOLS
         elif message["type"] == "websocket.http.response.start":
             exchange.status = message["status"]
         exchange.sent_bytes += size(message)

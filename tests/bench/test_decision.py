@@ -34,13 +34,6 @@ def test_every_store_takes_one_limit_and_six(name: str, limits: int) -> None:
     asyncio.run(ask(growth.CONTENDERS[name](3, windows), 3))
 
 
-def test_fairuse_has_all_six_limits() -> None:
-    """What decides is what the gateway under test is configured with."""
-    decider = deciders.fairuse_decider(1)
-    decider.decide("account-0")
-    assert len(deciders.SIX) == 6
-
-
 def test_nothing_is_no_decision() -> None:
     """What is taken off every figure is a call that does nothing."""
     assert deciders.nothing().decide("account-0") is None

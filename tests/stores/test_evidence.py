@@ -15,6 +15,7 @@ from fairuse.base.address import Address
 from fairuse.base.errors import InDoubt
 from fairuse.base.instant import Instant
 from fairuse.rules.agreed import History
+from fairuse.rules.amounts import MAX_AMOUNT
 from fairuse.rules.evidence import KEPT_SECONDS, EvidenceKey, to_text
 from fairuse.rules.exchange import Exchange, Movement, Subject
 from fairuse.rules.policy import Policy
@@ -300,4 +301,8 @@ async def test_more_than_a_database_can_add_up_stops_nothing(ledger: Ledger) -> 
     for _ in range(3):
         journal.note_evidence({key: 2**62})
         journal.note_evidence({key: 2**62})
+        journal.note_evidence({key._replace(value="others"): 1})
         assert await journal.flush(ledger, AT)
+    table = schema.evidence
+    rows = await ledger.rows(select(table.c.value, table.c.units))
+    assert {row.value: row.units for row in rows} == {"units": MAX_AMOUNT, "others": 3}

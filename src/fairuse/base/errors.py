@@ -1,9 +1,11 @@
-"""Every error this package raises.
+"""The errors that leave the part of the package that raises them.
 
 FairUseError
 ├── ConfigurationError      the operator's files; carries the findings
 ├── LedgerError             the ledger can't be opened or used
-│   └── InDoubt                 what was written may be there or not; it finds out which
+│   ├── InDoubt                 what was written may be there or not; it finds out which
+│   └── RecordSpoiled           an entry of the record was changed by somebody
+├── NotPossible             what an operator asked for can't be done
 ├── ChargeError             a charge can't be made or waived as it was asked for
 ├── PromiseBroken           what was about to be done would break a promise; carries which
 ├── StoreError              the store of counters can't be asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.rules.routes import canonical
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 CLIENT_GONE = "client-gone"
 """The fault of a client that hangs up; every other fault is the upstream's."""
+
+
+def is_accepted(status: int | None) -> bool:
+    """Say whether an answer's status says that the API did what was asked."""
+    return status is not None and (200 <= status < 300 or status == HTTPStatus.SWITCHING_PROTOCOLS)
 
 
 class Subject(NamedTuple):
@@ -102,6 +108,13 @@ class Exchange:
         self.reads_answer = False
         self.fault: str | None = None
         self.reached = True
+
+    @property
+    def request_target(self) -> bytes:
+        """Give the path and the query as they came (RFC 9112 section 3.2.1)."""
+        path: bytes = self.scope["raw_path"]
+        query: bytes = self.scope["query_string"]
+        return path + b"?" + query if query else path
 
     def header(self, name: bytes) -> bytes | None:
         """Give the first value of a header, its name in lower case."""

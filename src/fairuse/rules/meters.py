@@ -48,8 +48,8 @@ WHATEVER_THE_ANSWER: frozenset[Measure] = frozenset(
 )
 """What was really used, also by a request that the API refused."""
 
-_MEASURED_HERE = WHATEVER_THE_ANSWER - {"in flight"}
-"""What the gateway sees of a request by itself; usage events say how much it was elsewhere."""
+GROWING = WHATEVER_THE_ANSWER - {"in flight"}
+"""What a request takes more of for as long as it is open; the gateway sees it by itself."""
 
 EVENT = "event "
 
@@ -202,7 +202,7 @@ class Meter(Model):
             if getattr(self, key) and self.measure not in fits:
                 wanted = " or ".join(f'"{measure}"' for measure in fits)
                 raise ValueError(f"{key} needs measure = {wanted}")
-        if self.cost and self.measure in _MEASURED_HERE and self.cost.asks_requests:
+        if self.cost and self.measure in GROWING and self.cost.asks_requests:
             raise ValueError(
                 f'measure = "{self.measure}" is measured here; only events tell a cost'
             )
@@ -228,7 +228,7 @@ class Meter(Model):
 
 
 _FITS: dict[str, tuple[Measure, ...]] = {
-    "cost": ("requests", "gauge", "open items", *sorted(_MEASURED_HERE)),
+    "cost": ("requests", "gauge", "open items", *sorted(GROWING)),
     "decimals": ("requests", "seconds open", "gauge", "open items"),
     "release": ("gauge", "open items"),
     "shorter_than": ("requests",),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fairuse.rules.emergency import OVERLOAD
 from fairuse.rules.expression import Average, OwnMedian, Percent
 from fairuse.rules.ladder import REPEATED
-from fairuse.rules.meters import parse_source
+from fairuse.rules.meters import EVENT, parse_source
 from fairuse.rules.nearest import suggestion
 from fairuse.rules.process_problems import ladder_problems, tariffs_of
 from fairuse.rules.routes import can_carry
@@ -168,7 +168,7 @@ def _unfit(key: str, limit: Limit, meter: Meter, identity: Identity | None) -> I
 
 def _carries(sources: Iterable[str], location: str) -> bool:
     """Say whether a meter can be counted by location; events name theirs."""
-    return any(source.startswith("event ") or can_carry(source, location) for source in sources)
+    return any(source.startswith(EVENT) or can_carry(source, location) for source in sources)
 
 
 def _window_problem(limit: Limit, meter: Meter) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.rules.evidence import LEAST_SHOWN, SUMS
+from fairuse.rules.exchange import is_accepted
 from fairuse.rules.heavy_hitters import HeavyHitters
 from fairuse.rules.request_traits import agent_name, path_prefix, path_shape, status_class
 
@@ -57,9 +58,8 @@ class Sighting(NamedTuple):
 
     def units(self, move: Movement) -> int:
         """Give how much it moved a meter by; nothing where the answer says that it does not."""
-        meter, status = move.meter, self.status
-        accepted = status is not None and (200 <= status < 300 or status == 101)
-        if not accepted and not meter.whatever_the_answer:
+        meter = move.meter
+        if not is_accepted(self.status) and not meter.whatever_the_answer:
             return 0
         if meter.kind != "flow":
             return 1

@@ -16,6 +16,7 @@ from fairuse.rules.headers import (
     state_form,
     state_header,
 )
+from fairuse.rules.meters import GROWING
 from fairuse.rules.refusal import Figures, Refusal
 from fairuse.rules.windows import Always
 from fairuse.stores.memory import SWEEP_SECONDS
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from fairuse.stores.callers import RecentEvents
     from fairuse.stores.protocol import Counters, Decision
 
-GROWING = frozenset({"seconds open", "bytes", "bytes in", "bytes out"})
-"""The measures of which a request takes more for as long as it is open."""
 AWAY_SECONDS = 1
 """When to try again where a store of counters is away; it is looked for as often."""
 

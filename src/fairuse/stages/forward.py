@@ -9,7 +9,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
-from fairuse.base.begun import Begun
 from fairuse.base.errors import (
     GatewayStopping,
     UpstreamBroken,
@@ -18,6 +17,7 @@ from fairuse.base.hangup import EXTENSION, HangUp
 from fairuse.base.hop.clients import client_named
 from fairuse.base.hop.upstream import Request
 from fairuse.base.keys import new_gateway_name
+from fairuse.base.request_body import ClientGone, RequestBody
 from fairuse.base.wire import announces_body
 from fairuse.rules.exchange import CLIENT_GONE
 from fairuse.rules.forwarding import (
@@ -28,9 +28,9 @@ from fairuse.rules.forwarding import (
 from fairuse.rules.hops import Via, one_hop_less
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
-    from starlette.types import ASGIApp, Message, Receive, Send
+    from starlette.types import ASGIApp, Receive, Send
 
     from fairuse.base.hop.clients import ClientName
     from fairuse.base.hop.upstream import Answered, Upstream
@@ -90,10 +90,6 @@ class ToApp:
         await self._app(scope, receive, send)
 
 
-class ClientGone(Exception):
-    """The client hung up before its request was complete."""
-
-
 class ToUpstream:
     """Sends the request to the upstream.
 
@@ -120,7 +116,7 @@ class ToUpstream:
         # Only our own server's `receive` is known to bear it. It asks for a body that waits to be
         # asked for, which is too early while there is nobody to take it.
         at_once = hangup is not None and exchange.header(b"expect") is None
-        body = _RequestBody(receive, announced=announces_body(exchange.headers), at_once=at_once)
+        body = RequestBody(receive, announced=announces_body(exchange.headers), at_once=at_once)
         # The loop is named because looking for it is a system call.
         relay = _Relay(exchange, body, send, asyncio.current_task(self._loop))
         watching = None
@@ -171,7 +167,7 @@ class _Relay:
     def __init__(
         self,
         exchange: Exchange,
-        body: _RequestBody,
+        body: RequestBody,
         send: Send,
         task: asyncio.Task[Any] | None,
     ) -> None:
@@ -194,7 +190,7 @@ class _Relay:
             raise UpstreamBroken("gateway.toml names no upstream")
         headers = _request_headers(exchange, config, via, target.origins[0])
         body = self._body.sent_on()
-        self._request = Request(exchange.method, _path(exchange.scope), headers, body)
+        self._request = Request(exchange.method, exchange.request_target, headers, body)
         reply = await upstream.send(target, self._request)
         try:
             if not 200 <= reply.status <= 599:
@@ -249,68 +245,8 @@ class _Relay:
         return self._head_known and (not exchange.reads_answer or _cost_is_read(exchange))
 
 
-class _RequestBody:
-    """The client's body, read as the upstream takes it."""
-
-    def __init__(self, receive: Receive, *, announced: bool, at_once: bool) -> None:
-        self._receive = receive
-        self._at_once = at_once
-        self._completed: asyncio.Event | None = None
-        self._first: Begun[Message] | None = None
-        self.announced = announced
-        self.complete = not announced
-
-    def sent_on(self) -> AsyncIterator[bytes] | bytes | None:
-        """Give all of the body where it is here, and otherwise what comes of it; asked once."""
-        if not self.announced:
-            return None
-        if self._at_once:
-            first = Begun(self._receive())
-            if first.done and _is_last(first.value):
-                self._note_complete()
-                return bytes(first.value.get("body", b""))
-            self._first = first
-        return self._chunks()
-
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        """Give the body's bytes. Raises ClientGone where the client hangs up before the end."""
-        while not self.complete:
-            first, self._first = self._first, None
-            message = await (first or self._receive())
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            if _is_last(message):
-                self._note_complete()
-            if message.get("body"):
-                yield message["body"]
-
-    def _note_complete(self) -> None:
-        self.complete = True
-        if self._completed is not None:
-            self._completed.set()
-
-    async def until_gone(self) -> None:
-        """Wait until the client hangs up."""
-        if not self.complete:
-            self._completed = asyncio.Event()
-            await self._completed.wait()
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-
-
-def _is_last(message: Message) -> bool:
-    """Say whether a body ends with this message; a client that is gone does not end it."""
-    return message["type"] != "http.disconnect" and not message.get("more_body", False)
-
-
 def _cost_is_read(exchange: Exchange) -> bool:
     return all(move.reader is None or move.reader.over for move in exchange.moves)
-
-
-def _path(scope: Any) -> bytes:
-    path: bytes = scope["raw_path"]
-    query: bytes = scope["query_string"]
-    return path + b"?" + query if query else path
 
 
 def _request_headers(exchange: Exchange, config: Config, via: Via, origin: str) -> Headers:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import suppress
+from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 300.0
 """How long a WebSocket may go without a message in either direction (F-13)."""
-SWITCHING_PROTOCOLS = 101
 
 _TOKEN = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 
@@ -126,7 +126,7 @@ class RelayWebSocket:
                 raise UpstreamBroken(f"status {rejection.status}") from None
             exchange.status = rejection.status
             raise
-        exchange.status = SWITCHING_PROTOCOLS
+        exchange.status = HTTPStatus.SWITCHING_PROTOCOLS
 
 
 def _with_request_id(headers: Headers, exchange: Exchange) -> Headers:
@@ -135,12 +135,9 @@ def _with_request_id(headers: Headers, exchange: Exchange) -> Headers:
 
 
 def _handshake(exchange: Exchange, config: Config, via: Via) -> Handshake:
-    scope = exchange.scope
-    path: bytes = scope["raw_path"]
-    query: bytes = scope["query_string"]
     headers = handshake_headers(exchange.headers, forwarded_headers(exchange, config, via))
-    offered = [name for name in scope.get("subprotocols", ()) if _TOKEN.fullmatch(name)]
-    return Handshake(path + b"?" + query if query else path, headers, offered)
+    offered = [name for name in exchange.scope.get("subprotocols", ()) if _TOKEN.fullmatch(name)]
+    return Handshake(exchange.request_target, headers, offered)
 
 
 class _Relay:

@@ -1,6 +1,6 @@
 """Restrict: refuse what a measure keeps an account from, where the measure is for it (P9).
 
-Who has no measure in force never comes here. A measure ends by itself, at its moment (P6).
+A measure ends by itself, at its moment (P6).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fairuse.base.log import cut, logger
 from fairuse.rules.amounts import parse_units
-from fairuse.rules.exchange import CLIENT_GONE
+from fairuse.rules.exchange import CLIENT_GONE, is_accepted
 from fairuse.rules.windows import hour_of
 from fairuse.stores.protocol import Outcome
 from fairuse.stores.rows import EventRow, ItemClosed, ItemRow
@@ -99,10 +99,7 @@ def lasts(move: Movement) -> bool:
 def _outcome(exchange: Exchange) -> Outcome:
     if exchange.status is None and exchange.fault == CLIENT_GONE and exchange.reached:
         return Outcome.UNKNOWN
-    accepted = exchange.status is not None and (
-        200 <= exchange.status < 300 or exchange.status == 101
-    )
-    return Outcome.ACCEPTED if accepted else Outcome.REFUSED
+    return Outcome.ACCEPTED if is_accepted(exchange.status) else Outcome.REFUSED
 
 
 def _cost(move: Movement, exchange: Exchange, at: Instant) -> int | None:

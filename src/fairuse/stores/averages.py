@@ -168,7 +168,10 @@ async def _medians(ledger: Ledger, config: Config, moment: float) -> dict[Median
 async def _own_median(
     ledger: Ledger, terms: Terms, key: MedianKey, moment: float
 ) -> Fraction | None:
-    """Give what the account used in half of its days (or months) with any use, of half a year."""
+    """Give what the account used in half of its days or months with use.
+
+    Half a year is looked at; of years, six.
+    """
     billing = terms.agreement.tenant.billing
     months = MEDIAN_MONTHS if key.unit != "year" else 12 * MEDIAN_MONTHS
     start = months_before(moment, months, terms.zone, billing)[-1].start

@@ -1,8 +1,8 @@
 """The ledger: usage, open windows, cases, notices and blocks, in SQLite or PostgreSQL.
 
-Only the journal and the background stages call it; a request never waits for it. Every write is
-one transaction. A database that can't be opened, or was written by a newer version, is an error
-that leaves it as it is (F-41, F-42).
+The journal, the background stages and the gateway's own pages call it; no request that goes on to
+the upstream reads it. Every write is one transaction. A database that can't be opened, or was
+written by a newer version, is an error that leaves it as it is (F-41, F-42).
 """
 
 from __future__ import annotations
