@@ -27,7 +27,7 @@ _ID = re.compile(
     r"|.{33,}",
     re.DOTALL,
 )
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}://")
+_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{0,15})?:/{2,}")  # or what is left made one
 _LINK_DOT = re.compile(r"(?<=\w)\.(?=[^\W\d]{2})")
 
 
