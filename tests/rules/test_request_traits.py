@@ -62,6 +62,8 @@ def test_a_prefix_is_the_first_part() -> None:
         (b"a\r\n\tb\x00c", "a b c"),
         (b"Bot/7.0 (+http://evil.example/pay)", "Bot/7.0 (+evil[.]example/pay)"),
         (b"pay at www.evil.example", "pay at www[.]evil[.]example"),
+        (b"://evil.example", "evil[.]example"),
+        (b":a:////evil.example", ":evil[.]example"),
         ("größe".encode(), "größe"),
         ("größe".encode("latin-1"), "gr\ufffd\ufffde"),
         (b"x" * 1_000_000, "x" * (LONGEST_AGENT - 1) + "…"),
