@@ -43,13 +43,18 @@ def test_a_contract_is_ended_by_a_person_after_a_talk() -> None:
 
 
 @pytest.mark.parametrize("what", ["suspend", "terminate"])
-@pytest.mark.parametrize("rule", ["overload", "emergency"])
-def test_overload_closes_no_account(rule: str, what: str) -> None:
+def test_overload_closes_no_account(what: str) -> None:
     """P3, A31: not even proposed is it to suspend or terminate because of overload."""
-    proposed = begun(what, rule=rule)._replace(kind="measure.proposed")
-    assert broken(opened(rule=rule), proposed) == ["P3"]
-    assert broken(opened(rule=rule), told(), begun(what, rule=rule)) == ["P3"]
-    assert broken(opened(rule=rule), told(), begun("throttle", rule=rule)) == []
+    proposed = begun(what, rule="overload")._replace(kind="measure.proposed")
+    assert broken(opened(rule="overload"), proposed) == ["P3"]
+    assert broken(opened(rule="overload"), told(), begun(what, rule="overload")) == ["P3"]
+    assert broken(opened(rule="overload"), told(), begun("throttle", rule="overload")) == []
+
+
+def test_a_limit_may_have_any_name_but_those_that_are_taken() -> None:
+    """P3: "emergency" is a limit's name like another; its measures are no overload's."""
+    proposed = begun("suspend", rule="emergency")._replace(kind="measure.proposed")
+    assert broken(opened(rule="emergency"), proposed) == []
 
 
 def test_overload_ends_no_contract() -> None:

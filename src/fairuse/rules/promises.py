@@ -41,9 +41,6 @@ PROMISES = {
     "P10": _("Every refusal says which rule, how much, until when, and whom to ask."),
 }
 
-OVERLOADS = frozenset({OVERLOAD, "emergency"})
-"""The rules of cases that the platform's own overload opens; no limit has such a name."""
-
 LOWERING = frozenset({"reduce", "throttle"})
 REFUSING = LOWERING | {"suspend", "degrade", "deny new users"}
 """What measures do that refuses requests: with a lower amount, or whatever the amount."""
@@ -95,7 +92,7 @@ def _without_a_talk(entry: Entry, so_far: SoFar) -> str:
 
 
 def _closes_by_overload(entry: Entry, so_far: SoFar) -> str:
-    if _what(entry) not in CLOSING or so_far.rule_of(entry) not in OVERLOADS:
+    if _what(entry) not in CLOSING or so_far.rule_of(entry) != OVERLOAD:
         return ""
     return f'"{_what(entry)}" because of overload, which never closes an account'
 
