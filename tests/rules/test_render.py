@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from fairuse.base.texts import LANGUAGES, translate, window_text
 from fairuse.entry.cli import app
-from fairuse.rules import promises, render_ladder
+from fairuse.rules import promises, render_amount, render_counting, render_ladder
 from fairuse.rules import render as renderer
 from fairuse.rules.policy import Policy
 from fairuse.rules.promises import PROMISES
@@ -254,7 +254,7 @@ def test_no_gap_is_left_open(path: Path, text: str) -> None:
 def _marked() -> set[str]:
     """Give the pieces of English sentences that the code marks for translation."""
     found = set()
-    for module in (renderer, render_ladder, promises):
+    for module in (renderer, render_amount, render_counting, render_ladder, promises):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if (
                 isinstance(node, ast.Call)

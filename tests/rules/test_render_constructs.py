@@ -11,7 +11,8 @@ from tests.rules.support import BURST, DOCUMENTS, THEN, at_most
 
 from fairuse.base.texts import LANGUAGES, window_text
 from fairuse.rules.policy import Policy
-from fairuse.rules.render import SIGNS, render
+from fairuse.rules.render import render
+from fairuse.rules.render_amount import SIGNS
 
 
 def section(text: str, number: int) -> list[str]:

@@ -5,32 +5,22 @@ What is promised and what is enforced can't drift apart, because both are the sa
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from fairuse.base.texts import day_text, either, number, span_text, translate, window_text
+from fairuse.base.texts import day_text, either, number, span_text, window_text
 from fairuse.rules.consequences import charges_from_the_limit, may_switch_tariff
-from fairuse.rules.expression import (
-    Average,
-    Call,
-    Expression,
-    Named,
-    Number,
-    Operation,
-    OwnMedian,
-    Percent,
-)
-from fairuse.rules.meters import WHATEVER_THE_ANSWER
 from fairuse.rules.promises import PROMISES
+from fairuse.rules.render_amount import AmountWriter
+from fairuse.rules.render_counting import CountingWriter
 from fairuse.rules.render_ladder import BY_THE_UNIT, FROM_THE_LIMIT, HEADING, LadderWriter
+from fairuse.rules.render_words import Words
 from fairuse.rules.windows import Always, Calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fairuse.rules.emergency import Episodes
-    from fairuse.rules.expression import Node
-    from fairuse.rules.meters import CohortAverage, Measure, Meter
+    from fairuse.rules.expression import Expression
     from fairuse.rules.policy import Limit, Over, Policy
 
 
@@ -59,34 +49,6 @@ BLOCK = {
         " longer each time, up to {longest}; the account stays active."
     ),
 }
-COUNTED: dict[Measure, str] = {
-    "requests": _("What the service accepted counts once; what it refused or failed at doesn't."),
-    "bytes": _("What really went in either direction counts, also of broken answers."),
-    "bytes in": _("What was really received counts."),
-    "bytes out": _("What was really sent counts, also of broken answers."),
-    "seconds open": _("The time a connection is open counts."),
-    "in flight": _("What is under way at the same time counts."),
-    "gauge": _("What there is at a moment counts."),
-    "users": _("Different users count, each once."),
-    "locations": _("Different locations count, each once."),
-    "addresses": _("Different addresses count, each once."),
-    "open items": _("What is open at a moment counts."),
-}
-WHOM = {
-    "package": _("all accounts with the same packages"),
-    "policy": _("all accounts"),
-}
-METHODS = {
-    "mean": _("the mean of {whom}"),
-    "mean excluding self": _("the mean of {whom}, your own left out"),
-    "trimmed mean": _("the mean of {whom}, the highest and the lowest tenth left out"),
-    "median": _("the median of {whom}"),
-}
-REFRESH = {
-    "yearly": _("fixed once a year"),
-    "monthly": _("fixed at the beginning of each month"),
-    "manual": _("fixed by us from time to time"),
-}
 EMERGENCY = {
     "block address": _("block addresses"),
     "throttle": _("refuse what an account asks above its fair share"),
@@ -96,18 +58,7 @@ SCOPES = {
     "user": _("for each user"),
     "address": _("for each address"),
 }
-FUNCTIONS = {
-    "ceil": _("({part}, rounded up)"),
-    "floor": _("({part}, rounded down)"),
-    "min": _("(the smaller of {part} and {other})"),
-    "max": _("(the larger of {part} and {other})"),
-    "sum": _("(the sum over your packages of {part})"),
-}
-SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷"}  # noqa: RUF001  as people write them
 NONE = "–"  # noqa: RUF001
-SUMS = "+-"
-BRACKETS = {"+": ("", ""), "-": ("", SUMS), "*": (SUMS, SUMS), "/": (SUMS, "")}
-"""The operations that need brackets to the left and to the right of each sign."""
 
 
 def render(policy: Policy, language: str) -> str:
@@ -117,7 +68,8 @@ def render(policy: Policy, language: str) -> str:
     parts += [writer.heading(_("What is agreed")), "\n".join(writer.limits())]
     if policy.packages:
         parts += [writer.heading(_("Packages")), writer.packages()]
-    parts += [writer.heading(_("How it is counted")), "\n".join(writer.counting())]
+    counting = "\n".join(CountingWriter(policy, language).lines())
+    parts += [writer.heading(_("How it is counted")), counting]
     ladder = "\n".join(writer.ladder())
     if ladder:
         parts += [writer.heading(HEADING), ladder]
@@ -125,22 +77,15 @@ def render(policy: Policy, language: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-class _Writer:
+class _Writer(Words):
     """Writes the parts of one policy in one language."""
 
     def __init__(self, policy: Policy, language: str) -> None:
-        self.policy = policy
-        self.language = language
-
-    def say(self, text: str, **words: str) -> str:
-        """Translate a text and fill its gaps."""
-        return translate(self.language, text).format_map(words)
+        super().__init__(policy, language)
+        self._amounts = AmountWriter(policy, language)
 
     def heading(self, text: str) -> str:
         return f"## {self.say(text)}"
-
-    def word(self, text: str) -> str:
-        return self.policy.word(text, self.language)
 
     def about(self) -> Iterator[str]:
         applies, version = self.policy.applies, self.policy.version
@@ -165,7 +110,7 @@ class _Writer:
     def limits(self) -> Iterator[str]:
         """Write one paragraph a limit: how much, of what, and what happens beyond it."""
         for limit in self.policy.limits.values():
-            amount = self.say(_("at most {amount}"), amount=self._amount(limit.amount))
+            amount = self.say(_("at most {amount}"), amount=self._amounts.amount(limit.amount))
             yield f"- **{self._title(limit)}**: {amount}. {' '.join(self._over(limit))}"
 
     def _title(self, limit: Limit) -> str:
@@ -200,67 +145,10 @@ class _Writer:
             yield self.say(
                 BLOCK[limit.then.block],
                 refusals=number(limit.then.after.refusals, self.language),
-                span=self._seconds(limit.then.after.seconds),
-                length=self._seconds(limit.then.for_),
-                longest=self._seconds(limit.then.at_most),
+                span=span_text(limit.then.after.seconds, self.language),
+                length=span_text(limit.then.for_, self.language),
+                longest=span_text(limit.then.at_most, self.language),
             )
-
-    def _seconds(self, seconds: int) -> str:
-        """Write a span of time in the largest unit that fits."""
-        for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-            if seconds % length == 0:
-                return window_text(f"{seconds // length} {unit}", self.language)
-        return window_text(f"{seconds} second", self.language)
-
-    def _amount(self, amount: Expression) -> str:
-        text = self._node(amount.root, inside=False)
-        outer = text.startswith("(") and text.endswith(")") and isinstance(amount.root, Call)
-        return text[1:-1] if outer else text
-
-    def _node(self, node: Node, *, inside: bool) -> str:
-        match node:
-            case Number():
-                return self._number(node)
-            case Named():
-                return self._named(node.name, inside=inside)
-            case Average():
-                return self.say(_("the average"))
-            case OwnMedian():
-                return self.say(_("your own median"))
-            case Percent():
-                of = self._part(node.of, SUMS, inside=inside)
-                return self.say(_("{share}% of {of}"), share=self._number(node.share), of=of)
-            case Operation():
-                before, after = BRACKETS[node.sign]
-                left = self._part(node.left, before, inside=inside)
-                right = self._part(node.right, after, inside=inside)
-                return f"{left} {SIGNS[node.sign]} {right}"
-        if node.function == "sum" and self._is_count(node.parts[0]):
-            return self._node(node.parts[0], inside=True)
-        inside = inside or node.function == "sum"
-        parts = [self._node(part, inside=inside) for part in node.parts]
-        return self.say(FUNCTIONS[node.function], part=parts[0], other=parts[-1])
-
-    def _is_count(self, node: Node) -> bool:
-        return isinstance(node, Named) and node.name in self.policy.counts
-
-    def _part(self, node: Node, bracketed: str, *, inside: bool) -> str:
-        text = self._node(node, inside=inside)
-        return f"({text})" if isinstance(node, Operation) and node.sign in bracketed else text
-
-    def _number(self, node: Number) -> str:
-        value, _space, unit = node.text.partition(" ")
-        shown = number(Decimal(value.replace("_", "")), self.language)
-        return f"{shown} {unit}" if unit else shown
-
-    def _named(self, name: str, *, inside: bool) -> str:
-        if name in self.policy.counts:
-            things = self.word(self.policy.counts[name])
-            return self.say(_("the number of {things}"), things=things)
-        if not inside and name in self.policy.limits:
-            meter = self.policy.meters[self.policy.limits[name].meter]
-            return self.say(_("the agreed {units}"), units=self.word(meter.plural))
-        return self.say(_("“{name}”"), name=self.word(name))
 
     def packages(self) -> str:
         """Write a table of the packages and their figures."""
@@ -280,76 +168,12 @@ class _Writer:
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
     def _figure(self, figure: Expression | None) -> str:
-        return NONE if figure is None else self._node(figure.root, inside=True)
-
-    def counting(self) -> Iterator[str]:
-        """Write one paragraph a meter, and how averages are found."""
-        for meter in self.policy.meters.values():
-            what = self.word(meter.plural)
-            yield f"- **{what[0].upper() + what[1:]}**: {' '.join(self._counted(meter))}"
-
-    def _counted(self, meter: Meter) -> Iterator[str]:
-        if meter.shorter_than is not None:
-            span = self._seconds(meter.shorter_than)
-            yield self.say(_("Only what is shorter than {span} counts."), span=span)
-        if meter.longer_than is not None:
-            span = self._seconds(meter.longer_than)
-            yield self.say(_("Only what is longer than {span} counts."), span=span)
-        yield from map(self.say, _what_counts(meter))
-        if meter.average is not None:
-            yield from self._average(meter.average)
-        yield from self._medians(meter)
-        if meter.ageing is not None:
-            into = self.policy.meters[meter.ageing.into]
-            after = window_text(f"{meter.ageing.after} months", self.language)
-            if meter.ageing.by == "contract year":
-                after = self.say(_("the end of the contract year"))
-            yield self.say(
-                _(
-                    "What is still open after {after} counts as {units} then; we warn you"
-                    " {warning} before."
-                ),
-                after=after,
-                units=self.word(into.plural),
-                warning=window_text(f"{meter.ageing.warn} months", self.language),
-            )
-
-    def _average(self, average: CohortAverage) -> Iterator[str]:
-        per = self.word(self.policy.counts[average.per]) if average.per else ""
-        yield self.say(
-            _(
-                "The average is {method}, per month over {months}{per}; it is {refresh} and holds"
-                " as soon as there are {fewest} such accounts."
-            ),
-            method=self.say(METHODS[average.method], whom=self.say(WHOM[average.cohort])),
-            months=window_text(f"{average.over} months", self.language),
-            per=self.say(_(", divided by the number of {things}"), things=per) if per else "",
-            refresh=self.say(REFRESH[average.refresh]),
-            fewest=number(average.at_least, self.language),
-        )
-        if average.otherwise is None:
-            yield self.say(_("Until then limits that rest on it are not in force."))
-        else:
-            amount = self._amount(average.otherwise)
-            yield self.say(_("Until then it is taken as {amount}."), amount=amount)
-
-    def _medians(self, meter: Meter) -> Iterator[str]:
-        """Say what the account's own median is, for each window it is taken of."""
-        limits = [limit for limit in self.policy.limits.values() if limit.amount.uses(OwnMedian)]
-        spans = [str(limit.window) for limit in limits if self.policy.meters[limit.meter] is meter]
-        for span in dict.fromkeys(spans):
-            yield self.say(
-                _(
-                    "Your own median is the middle value of what you used per {span} before;"
-                    " a {span} without use is left out."
-                ),
-                span=window_text(span, self.language),
-            )
+        return NONE if figure is None else self._amounts.figure(figure)
 
     def ladder(self) -> Iterator[str]:
         """Write what happens over an amount that refuses nothing."""
         titles = {name: self._title(limit) for name, limit in self.policy.limits.items()}
-        return LadderWriter(self.policy, self.language, titles, self._amount).lines()
+        return LadderWriter(self.policy, self.language, titles, self._amounts.amount).lines()
 
     def process(self) -> Iterator[str]:
         """Write what happens when limits are gone over, and what is promised."""
@@ -399,13 +223,3 @@ class _Writer:
             yield text
             if name == "P5" and may_switch_tariff(self.policy):
                 yield BY_THE_UNIT
-
-
-def _what_counts(meter: Meter) -> Iterator[str]:
-    """Say what counts, as far as the answer decides it."""
-    if meter.measure == "requests" and meter.whatever_the_answer:
-        yield _("Every request counts, whatever the answer.")
-        return
-    yield COUNTED[meter.measure]
-    if meter.measure in WHATEVER_THE_ANSWER and not meter.whatever_the_answer:
-        yield _("Only what the service accepted counts.")
