@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,6 +30,7 @@ from fairuse.entry.verify import as_json, head_hash
 from fairuse.entry.verify import show as show_proof
 from fairuse.entry.verify import verify as verify_ledger
 from fairuse.rules.grants import UNNUMBERED, Grant
+from fairuse.rules.windows import midnight
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.outbox import letter_numbered, letters, resend
 
@@ -75,8 +76,8 @@ def override(  # noqa: PLR0913, PLR0917  each is an option of its own
     begin, last = (_day(day) for day in (from_, until))
     grant = Grant(
         *(UNNUMBERED, account, limit, "override", amount, _scope(location)),
-        starts_at=0.0 if begin is None else _midnight(begin, zone),
-        ends_at=None if last is None else _midnight(last + timedelta(days=1), zone),
+        starts_at=0.0 if begin is None else midnight(begin, zone),
+        ends_at=None if last is None else midnight(last + timedelta(days=1), zone),
         reason=reason,
     )
     at_desk(configuration, by, lambda desk: desk.grant(grant))
@@ -231,7 +232,3 @@ def _scope(location: str) -> ScopeKey:
 
 def _day(day: datetime | None) -> date | None:
     return None if day is None else day.date()
-
-
-def _midnight(day: date, zone: Any) -> float:
-    return datetime.combine(day, time.min, zone).timestamp()

@@ -89,7 +89,7 @@ def serve(
         fail(error.findings)
     if settings.upstream is None:
         fail([Finding("gateway.toml", "upstream", "is missing; the gateway needs one")])
-    if workers > 1 and settings.counters.store == "memory":
+    if workers > 1 and settings.counters.alone:
         typer.echo(ONE_PROCESS, err=True)
         raise typer.Exit(2)
     where = (host or settings.listen.host, settings.listen.port if port is None else port)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fairuse.rules.ladder import Move, WrongStep
@@ -111,6 +110,6 @@ def _look_for_a_price(
     """See that a switch of the tariff has a price today, to be told (P1). Raises WrongStep."""
     if measure.kind != "switch tariff":
         return
-    day = datetime.fromtimestamp(moment, terms.zone).date()
+    day = terms.day(moment)
     if limit is None or tariff_on(tariffs_of_switch(measure, limit, terms), day) is None:
         raise WrongStep(f"no price is valid for a unit of {measure.account} today")

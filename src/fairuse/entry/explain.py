@@ -135,7 +135,7 @@ async def _counted_together(
 ) -> None:
     """Take up what an account has used where several processes count. Raises StoreError."""
     settings = configuration.current.settings.counters
-    if settings.store != "memory":
+    if not settings.alone:
         rows, members = await look_into(settings, terms)
         counters.restore(rows, at, members)
 

@@ -6,10 +6,9 @@ import asyncio
 import os
 import sys
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.clock import SystemClock
-from fairuse.base.errors import StoreError, StoreMisconfigured
 from fairuse.base.log import AccessLog, logger
 from fairuse.entry.beside import (
     again_and_again,
@@ -17,6 +16,12 @@ from fairuse.entry.beside import (
     collecting,
     running,
     written_at_the_end,
+)
+from fairuse.entry.counting import (
+    clock_for,
+    counting_alone,
+    counting_together,
+    tell_what_was_gone_over,
 )
 from fairuse.entry.events import EventsPage
 from fairuse.entry.fair_process import FairProcess
@@ -35,22 +40,19 @@ from fairuse.stores.breaches import Breaches
 from fairuse.stores.callers import RecentEvents
 from fairuse.stores.configuration import Configuration
 from fairuse.stores.evidence import EvidenceCollector
-from fairuse.stores.gone_over import gone_over
 from fairuse.stores.history import open_episodes
 from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger
 from fairuse.stores.memory import MemoryCounters
-from fairuse.stores.shared.channel import Channel
 from fairuse.stores.shared.clock import StoreClock
-from fairuse.stores.shared.counters import SharedCounters
-from fairuse.stores.shared.news import News
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
     from fairuse.base.clock import Clock
-    from fairuse.base.instant import Instant
+    from fairuse.rules.config import Config
+    from fairuse.rules.settings import Counters as CountersSettings
     from fairuse.rules.settings import Settings
     from fairuse.stages.forward import Forward
     from fairuse.stores.protocol import Counters
@@ -108,113 +110,120 @@ class Service:
             log.error("configuration.left_out", finding=str(finding))
         settings = config.settings
         self.configuration.portal = portal_of(settings, os.environ)
-        embedded = settings.counters.store == "memory"
+        self.clock = clock_for(settings.counters, self.clock)
+        kept = await self._open(settings, stack)
+        counters = await self._counters(settings.counters, kept, stack)
+        at = self.clock.now()
+        await self._take_up(config, kept, at.wall)
+        self.process = process = FairProcess(self.clock, self.configuration, counters, kept.ledger)
+        await process.take_up()
+        if kept.journal.strict and isinstance(counters, MemoryCounters):
+            tell_what_was_gone_over(counters, self.configuration.current, kept.followups, at)
+        vitals = Vitals(counters, kept.journal)
+        pipeline = self._pipeline(kept, counters, process, vitals, stack)
+        await kept.followups.catch_up(kept.ledger)
+        await self._run_beside(pipeline, kept, process, stack)
+        await stack.enter_async_context(running(vitals.run()))
+        log.info("gateway.started", tenants=config.tenants, ledger=kept.ledger.name)
+        return pipeline
+
+    async def _open(self, settings: Settings, stack: AsyncExitStack) -> _Kept:
+        """Open the ledger, and make what is kept in it."""
+        counting = settings.counters
         self.ledger = ledger = await Ledger.open(
-            settings.ledger.url, access="alone" if embedded else "shared"
+            settings.ledger.url, access="alone" if counting.alone else "shared"
         )
         stack.push_async_callback(ledger.close)
-        strict = embedded and settings.counters.durability == "strict"
-        self.journal = journal = Journal(strict=strict)
-        if not embedded and not isinstance(self.clock, StoreClock):
-            self.clock = StoreClock(self.clock)
-        blocks, breaches, averages = Blocks(journal), Breaches(journal), Averages(ledger)
-        evidence = EvidenceCollector(journal)
+        self.journal = journal = Journal(strict=counting.alone and counting.strict)
+        blocks, breaches, evidence = Blocks(journal), Breaches(journal), EvidenceCollector(journal)
         followups = Followups(self.clock, self.configuration, breaches, blocks, journal, evidence)
-        counters: Counters
-        if isinstance(self.clock, StoreClock) and not embedded:
-            counters = await _shared(settings, self.clock, followups, blocks, stack)
-        else:
-            counters = await _in_memory(ledger, journal, followups, self.clock.now())
-        at = self.clock.now()
-        await _take_up(ledger, journal, blocks, breaches, at.wall)
-        await averages.take_up(config, at.wall)
-        self.configuration.learn(averages.history)
-        self.process = process = FairProcess(self.clock, self.configuration, counters, ledger)
-        await process.take_up()
-        if strict and isinstance(counters, MemoryCounters):
-            for account, terms in self.configuration.current.accounts.items():
-                for crossing in gone_over(counters.tallies(account), terms.limits, at):
-                    followups.crossed(crossing)
+        return _Kept(ledger, journal, blocks, breaches, Averages(ledger), evidence, followups)
+
+    async def _counters(
+        self, settings: CountersSettings, kept: _Kept, stack: AsyncExitStack
+    ) -> Counters:
+        """Begin to count, alone or together with other processes."""
+        if not settings.alone and isinstance(self.clock, StoreClock):
+            return await counting_together(settings, self.clock, kept.followups, kept.blocks, stack)
+        return await counting_alone(kept.ledger, kept.journal, kept.followups, self.clock.now())
+
+    async def _take_up(self, config: Config, kept: _Kept, moment: float) -> None:
+        """Take up what the last process knew (S15)."""
+        ledger = kept.ledger
+        kept.journal.restore(await ledger.items(aged=True))
+        kept.blocks.restore(await ledger.blocks_since(moment - FORGIVEN_AFTER))
+        kept.breaches.restore(await open_episodes(ledger, moment))
+        await kept.averages.take_up(config, moment)
+        self.configuration.learn(kept.averages.history)
+
+    def _pipeline(
+        self,
+        kept: _Kept,
+        counters: Counters,
+        process: FairProcess,
+        vitals: Vitals,
+        stack: AsyncExitStack,
+    ) -> Pipeline:
+        """Put together the way of the requests."""
+        settings = self.configuration.current.settings
         access_log = AccessLog(self._access_stream if settings.log.requests else None)
         access_log.start()
         stack.callback(access_log.close)
-        vitals = Vitals(counters, journal)
         callers = RecentEvents(settings.unknown_callers.remembered)
+        clock, configuration, ledger = self.clock, self.configuration, kept.ledger
         pipeline = Pipeline(
-            clock=self.clock,
-            configuration=self.configuration,
+            clock=clock,
+            configuration=configuration,
             counters=counters,
-            blocks=blocks,
-            followups=followups,
+            blocks=kept.blocks,
+            followups=kept.followups,
             unknown_callers=callers,
             refusals=RecentEvents(REMEMBERED_REFUSALS),
-            journal=journal,
-            evidence=evidence,
+            journal=kept.journal,
+            evidence=kept.evidence,
             forward=self._forward,
             pages=Pages(
-                self.clock, self.configuration, counters, blocks, ledger, callers, evidence
+                clock, configuration, counters, kept.blocks, ledger, callers, kept.evidence
             ),
+            events=EventsPage(clock, counters, kept.journal, ledger),
             access_log=access_log,
             vitals=vitals,
             forces=process.forces,
         )
         process.forces.tell = pipeline.cut_restricted
-        pipeline.events = EventsPage(self.clock, counters, journal, ledger)
-        await followups.catch_up(ledger)
-        await stack.enter_async_context(written_at_the_end(journal, ledger, self.clock))
-        await stack.enter_async_context(collecting(evidence))
-        await stack.enter_async_context(running(followups.run(ledger)))
-        stack.push_async_callback(all_told, pipeline)
-        followups.written = process.delivery.written
-        await stack.enter_async_context(running(process.delivery.run()))
-        await stack.enter_async_context(running(process.follow()))
-        self.upkeep = Upkeep(self.clock, pipeline, counters, blocks, averages, ledger, process)
-        await stack.enter_async_context(running(again_and_again(self.upkeep)))
-        self.overload = OverloadWatch(
-            self.clock, self.configuration, pipeline.load, journal, ledger
-        )
-        await stack.enter_async_context(running(self.overload.run()))
-        await stack.enter_async_context(running(watch(self.configuration)))
-        await stack.enter_async_context(running(vitals.run()))
-        log.info("gateway.started", tenants=config.tenants, ledger=ledger.name)
         return pipeline
 
-
-async def _in_memory(
-    ledger: Ledger, journal: Journal, followups: Followups, at: Instant
-) -> Counters:
-    """Take up the windows that were open when the last process ended (S15)."""
-    counters = MemoryCounters(journal, followups.crossed)
-    counters.restore(await ledger.open_slots(at.wall), at, await ledger.members(at.wall))
-    return counters
-
-
-async def _shared(
-    settings: Settings,
-    clock: StoreClock,
-    followups: Followups,
-    blocks: Blocks,
-    stack: AsyncExitStack,
-) -> Counters:
-    """Count together with other processes; while the store is away, each limit by its rule."""
-    namespace, strict = settings.counters.namespace, settings.counters.durability == "strict"
-    channel = Channel(settings.counters.store)
-    counters = SharedCounters(channel, namespace, clock, followups.crossed, strict=strict)
-    stack.push_async_callback(counters.close)
-    try:
-        await counters.start()
-    except StoreMisconfigured:
-        raise
-    except StoreError as error:
-        log.error("counters.store_away", reason=str(error), until="it is back, counted alone")
-    await stack.enter_async_context(running(News(channel, namespace, blocks).run()))
-    return counters
+    async def _run_beside(
+        self, pipeline: Pipeline, kept: _Kept, process: FairProcess, stack: AsyncExitStack
+    ) -> None:
+        """Run what runs beside the requests; it ends in the reverse order."""
+        clock, ledger, journal = self.clock, kept.ledger, kept.journal
+        await stack.enter_async_context(written_at_the_end(journal, ledger, clock))
+        await stack.enter_async_context(collecting(kept.evidence))
+        await stack.enter_async_context(running(kept.followups.run(ledger)))
+        stack.push_async_callback(all_told, pipeline)
+        kept.followups.written = process.delivery.written
+        self.upkeep = Upkeep(
+            clock, pipeline, pipeline.counters, kept.blocks, kept.averages, ledger, process
+        )
+        self.overload = OverloadWatch(clock, self.configuration, pipeline.load, journal, ledger)
+        for work in (
+            process.delivery.run(),
+            process.follow(),
+            again_and_again(self.upkeep),
+            self.overload.run(),
+            watch(self.configuration),
+        ):
+            await stack.enter_async_context(running(work))
 
 
-async def _take_up(
-    ledger: Ledger, journal: Journal, blocks: Blocks, breaches: Breaches, moment: float
-) -> None:
-    """Take up what the last process knew (S15)."""
-    journal.restore(await ledger.items(aged=True))
-    blocks.restore(await ledger.blocks_since(moment - FORGIVEN_AFTER))
-    breaches.restore(await open_episodes(ledger, moment))
+class _Kept(NamedTuple):
+    """The ledger, and what is kept in it."""
+
+    ledger: Ledger
+    journal: Journal
+    blocks: Blocks
+    breaches: Breaches
+    averages: Averages
+    evidence: EvidenceCollector
+    followups: Followups

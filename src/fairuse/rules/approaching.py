@@ -6,7 +6,6 @@ From the least to the most: that it will be over at this pace, then each share o
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -125,7 +124,7 @@ def prices_of(limit: LimitTerms, terms: Terms, moment: float) -> Sequence[Tariff
         return None
     named = step.tariff if step is not None else None
     prices = price_list(named, terms.agreement) if named else limit.tariffs
-    day = datetime.fromtimestamp(moment, terms.zone).date()
+    day = terms.day(moment)
     return None if tariff_on(prices, day) is None else prices
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fairuse.base.texts import local_time, translate
@@ -99,5 +98,5 @@ def _price(case: Case, limit: LimitTerms, terms: Terms, language: str) -> str:
     step = terms.rules.ladder.step(case, ("accepted",))
     tariffs = price_list(step.tariff, terms.agreement) if step and step.tariff else limit.tariffs
     told_at = case.opened_at if case.notified_at is None else case.notified_at
-    day = datetime.fromtimestamp(told_at, terms.zone).date()
+    day = terms.day(told_at)
     return price_text(tariff_on(tariffs, day), limit.unit, language)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fairuse.base.texts import translate
@@ -90,7 +89,7 @@ def words_of_switch(
     if limit is None or measure.kind != "switch tariff":
         return {}
     tariffs = tariffs_of_switch(measure, limit, terms)
-    day = datetime.fromtimestamp(at, terms.zone).date()
+    day = terms.day(at)
     return {
         "unit": limit.unit.name(terms.language),
         "price": prices_text(tariffs, day, limit.unit, terms.language),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.texts import local_time, money, number, translate, window_text
@@ -246,7 +245,7 @@ def words_of_count(terms: Terms, used: int, amount: int, limit: LimitTerms) -> d
 
 def price_of(limit: LimitTerms, moment: float, terms: Terms) -> str:
     """Write what more costs, as it is on the day of a moment."""
-    day = datetime.fromtimestamp(moment, terms.zone).date()
+    day = terms.day(moment)
     return price_text(tariff_on(limit.tariffs, day), limit.unit, terms.language)
 
 

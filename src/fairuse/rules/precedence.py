@@ -8,7 +8,6 @@ enforced.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.texts import span_text
@@ -113,7 +112,7 @@ def _caps(
 
 
 def _tariffs(terms: Terms, moment: float) -> Iterator[Ruling]:
-    day = datetime.fromtimestamp(moment, terms.zone).date()
+    day = terms.day(moment)
     for name in tariffs_of(terms.rules):
         lists = (
             (_tenant_file(terms), terms.agreement.tenant.tariffs.get(name)),

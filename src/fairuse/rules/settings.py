@@ -204,6 +204,16 @@ class Counters(Model):
     durability: Literal["relaxed", "strict"] = "relaxed"
     namespace: Name = "fairuse"
 
+    @property
+    def alone(self) -> bool:
+        """Say whether this process counts alone, in its memory."""
+        return self.store == "memory"
+
+    @property
+    def strict(self) -> bool:
+        """Say whether a crash may forget nothing."""
+        return self.durability == "strict"
+
 
 class Events(Model):
     """Who may report usage from outside, and how late (S16)."""

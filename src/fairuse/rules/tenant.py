@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, InstanceOf, model_validator
@@ -11,7 +11,7 @@ from fairuse.rules.amounts import parse_amount
 from fairuse.rules.expression import Expression
 from fairuse.rules.model import KeyHash, Model, Name, Reach, Zone, written
 from fairuse.rules.tariffs import PriceList
-from fairuse.rules.windows import BillingDay
+from fairuse.rules.windows import BillingDay, midnight
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -37,13 +37,13 @@ class Dated(Model):
         """Give the moment it begins, in seconds since 1970."""
         if self.from_ is None or self.from_ == date.min:
             return -NEVER
-        return _midnight(self.from_, zone)
+        return midnight(self.from_, zone)
 
     def ends_at(self, zone: ZoneInfo) -> float:
         """Give the first moment it no longer holds."""
         if self.until is None or self.until == date.max:
             return NEVER
-        return _midnight(self.until + timedelta(days=1), zone)
+        return midnight(self.until + timedelta(days=1), zone)
 
     def holds_at(self, moment: float, zone: ZoneInfo) -> bool:
         """Say whether it holds at a moment."""
@@ -83,10 +83,6 @@ class Purchase(Dated):
     def starts_at(self, zone: ZoneInfo) -> float:
         """Give the moment it begins: nothing counts as bought before it was (E10)."""
         return self.at.timestamp() if self.at else super().starts_at(zone)
-
-
-def _midnight(day: date, zone: ZoneInfo) -> float:
-    return datetime.combine(day, time.min, zone).timestamp()
 
 
 class Contract(Model):
@@ -136,4 +132,4 @@ class Tenant(Model):
             return -NEVER
         dates = (contract.since, contract.changed, contract.renewed)
         late = [day for day in dates if day is not None and day >= applies.contracts_from]
-        return _midnight(min(late), self.timezone) if late else NEVER
+        return midnight(min(late), self.timezone) if late else NEVER

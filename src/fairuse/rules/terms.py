@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,7 @@ from fairuse.rules.versions import version_name
 from fairuse.rules.windows import Calendar, Span
 
 if TYPE_CHECKING:
+    from datetime import date
     from zoneinfo import ZoneInfo
 
     from fairuse.rules.amounts import Amount
@@ -210,6 +212,10 @@ class Terms:
                     else:
                         self._events.setdefault(source.event, []).append((meter, releases))
         self._routes.sort(key=lambda known: known[0].breadth)  # the exact ones come first
+
+    def day(self, moment: float) -> date:
+        """Give the customer's day of a moment, which is wall time."""
+        return datetime.fromtimestamp(moment, self.zone).date()
 
     @property
     def version(self) -> str:

@@ -7,13 +7,14 @@ puts it there.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from pydantic import Field, model_validator
 
 from fairuse.base.texts import span_text
 from fairuse.rules.model import Model, Name, Seconds
+from fairuse.rules.windows import midnight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,7 +51,7 @@ class Version(Model):
 
     def starts_at(self, zone: ZoneInfo) -> float:
         """Give the moment from which on it holds, on wall time: a midnight of the customer's."""
-        return datetime.combine(self.effective, time.min, zone).timestamp()
+        return midnight(self.effective, zone)
 
     def may_be_announced(self, moment: float) -> bool:
         """Say whether a moment is between the two days."""

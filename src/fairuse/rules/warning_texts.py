@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from fairuse.base.texts import local_time, translate
@@ -76,7 +75,7 @@ def words_of_warning(
 ) -> dict[str, str]:
     """Write the pace of a count, and what more than the amount costs on the day of a moment."""
     language, unit = terms.language, approach.limit.unit
-    day = datetime.fromtimestamp(moment, terms.zone).date()
+    day = terms.day(moment)
     price = price_text(tariff_on(prices, day), unit, language) if prices is not None else ""
     return {"pace": _pace(approach, terms), "price": price}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
@@ -131,7 +131,7 @@ def same_day(moment: float, months: int, zone: ZoneInfo) -> float:
     today = _span("day", int(moment // 1), zone, FIRST).start
     day = datetime.fromtimestamp(today, zone).date()
     years, month = divmod(day.month - 1 + months, 12)
-    return _midnight(_clamped(day.year + years, month + 1, day.day), zone)
+    return midnight(_clamped(day.year + years, month + 1, day.day), zone)
 
 
 def _clamped(year: int, month: int, day: int) -> date:
@@ -175,16 +175,16 @@ _NEXT: dict[Unit, Callable[[date, BillingDay], date]] = {
 @lru_cache(maxsize=1_024)
 def _span(unit: Unit, second: int, zone: ZoneInfo, billing: BillingDay) -> Span:
     begins = _BEGINS[unit](datetime.fromtimestamp(second, zone).date(), billing)
-    end = _midnight(_NEXT[unit](begins, billing), zone)
+    end = midnight(_NEXT[unit](begins, billing), zone)
     if end <= second:
         # The clocks went back over midnight (St. John's, 00:01 to 23:01): the new day has begun.
         begins = _NEXT[unit](begins, billing)
-        end = _midnight(_NEXT[unit](begins, billing), zone)
-    return Span(_midnight(begins, zone), end)
+        end = midnight(_NEXT[unit](begins, billing), zone)
+    return Span(midnight(begins, zone), end)
 
 
-def _midnight(day: date, zone: ZoneInfo) -> int:
-    """Give the instant a local day begins; a gap resolves to its edge (PEP 495, fold=0)."""
+def midnight(day: date, zone: tzinfo) -> int:
+    """Give the moment a local day begins; a gap resolves to its edge (PEP 495, fold=0)."""
     return int(datetime.combine(day, time.min, zone).astimezone(UTC).timestamp())
 
 

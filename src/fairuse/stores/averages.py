@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from fractions import Fraction
 from statistics import median
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from fairuse.base.log import logger
 from fairuse.rules.agreed import History, MedianKey
 from fairuse.rules.cohorts import Member, Snapshot, due, enough
 from fairuse.rules.expression import OwnMedian
-from fairuse.rules.windows import Calendar, Span, months_before
+from fairuse.rules.windows import Calendar, Span, midnight, months_before
 from fairuse.stores.history import (
     add_snapshot,
     earlier_snapshots,
@@ -134,7 +134,7 @@ def _months(terms: Terms, rule: CohortAverage, began: dict[str, int], moment: fl
     known = [began[terms.account]] if terms.account in began else []
     since = terms.agreement.tenant.contract.since
     if since is not None:
-        known.append(int(datetime.combine(since, time.min, terms.zone).timestamp()))
+        known.append(midnight(since, terms.zone))
     first = max(min(known, default=0), min(began.values()))
     return sum(month.end > first for month in months)
 
