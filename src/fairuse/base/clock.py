@@ -1,4 +1,6 @@
-"""The only place that reads a clock.
+"""The clock that everything is counted, decided and written by.
+
+Only the Date of an answer and the day that the demo plays are the machine's own.
 
 Calendar windows and blocks live on wall time, because contracts do. Rolling windows live on
 monotonic time, so that a wall clock that steps neither locks anyone out nor refills (F-31).

@@ -15,6 +15,7 @@ from fairuse.entry.deliver import tick_off
 from fairuse.entry.explain import standing_of
 from fairuse.entry.export import export as write_statement
 from fairuse.entry.options import (
+    CONFIG_FOLDER,
     DAY,
     Account,
     By,
@@ -39,14 +40,13 @@ if TYPE_CHECKING:
     from fairuse.rules.tally import ScopeKey
     from fairuse.stores.letters import Letter
 
-Config = Path("config")
 
 commands = typer.Typer()
 
 
 @commands.command()
 def usage(
-    account: Account, config: ConfigFolder = Config, output: OutputOption = Output.human
+    account: Account, config: ConfigFolder = CONFIG_FOLDER, output: OutputOption = Output.human
 ) -> None:
     """Show what an account has used of each limit."""
     configuration = loaded(config)
@@ -67,7 +67,7 @@ def override(  # noqa: PLR0913, PLR0917  each is an option of its own
     ] = None,
     until: Annotated[datetime | None, typer.Option(formats=DAY, help="The last day.")] = None,
     location: Location = "",
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Agree on another amount with an account, for a time or for good."""
     configuration = loaded(config)
@@ -93,7 +93,7 @@ def topup(  # noqa: PLR0913, PLR0917  each is an option of its own
     by: By,
     reason: Reason = "top-up",
     location: Location = "",
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Add units to what an account may use, at once; what is left of them is carried on."""
     grant = Grant(
@@ -115,7 +115,7 @@ def forgive(
         datetime | None, typer.Option(formats=DAY, help="A day in the window; or today.")
     ] = None,
     location: Location = "",
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Leave a window's excess out of the breach history."""
     scope, day = _scope(location), _day(on)
@@ -124,7 +124,7 @@ def forgive(
 
 
 @commands.command()
-def notices(config: ConfigFolder = Config, output: OutputOption = Output.human) -> None:
+def notices(config: ConfigFolder = CONFIG_FOLDER, output: OutputOption = Output.human) -> None:
     """List the notices that were not delivered: calls to make, and those given up."""
     found = run(_undelivered(loaded(config).current.settings.ledger.url))
     tables = [
@@ -157,13 +157,13 @@ async def _undelivered(url: str) -> list[Letter]:
 @commands.command("resend")
 def resend_(
     delivery: Annotated[int, typer.Argument(help="Its number, as `fairuse notices` shows it.")],
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Send a notice once more that was given up, or that somebody lost."""
 
     async def work(desk: Desk) -> bool:
         letter = await letter_numbered(desk.ledger, delivery)
-        moment = datetime.now(UTC).timestamp()
+        moment = SystemClock().now().wall
         return letter is not None and await resend(desk.ledger, letter, moment)
 
     if not at_desk(config, "", work):
@@ -176,13 +176,13 @@ def resend_(
 def done(
     delivery: Annotated[int, typer.Argument(help="Its number, as `fairuse notices` shows it.")],
     by: By,
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Tick off a call: somebody told the customer by telephone."""
     configuration = loaded(config)
 
     async def work(desk: Desk) -> Letter | None:
-        moment, current = datetime.now(UTC).timestamp(), configuration.current
+        moment, current = SystemClock().now().wall, configuration.current
         return await tick_off(desk.ledger, current, delivery, by, moment, desk.reading)
 
     if at_desk(configuration, by, work) is None:
@@ -197,7 +197,7 @@ def export(
     to: Annotated[Path, typer.Option("--to", file_okay=False, help="The folder.")] = Path(),
     account: Annotated[str | None, typer.Option(help="Of one account.")] = None,
     rule: Annotated[str | None, typer.Option(help="Of one limit.")] = None,
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Write a month's charges with their arithmetic as CSV, JSON and CloudEvents."""
     with failing():
@@ -209,7 +209,7 @@ def export(
 @commands.command()
 def verify(
     head: Annotated[str | None, typer.Option(help="The head that an earlier run gave.")] = None,
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
     output: OutputOption = Output.human,
 ) -> None:
     """Prove from the record alone that the promises were kept, charge by charge."""

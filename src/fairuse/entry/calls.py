@@ -28,10 +28,8 @@ T = TypeVar("T")
 def loaded(config: Path) -> Configuration:
     """Load the configuration; where it is broken, say so and end with 1."""
     configuration = Configuration(config)
-    try:
+    with saying_why():
         configuration.load()
-    except ConfigurationError as error:
-        fail(error.findings)
     return configuration
 
 
@@ -45,8 +43,15 @@ def known(configuration: Configuration, account: str) -> None:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run something that needs the ledger; where it can't be done, say why and end with 1."""
-    try:
+    with saying_why():
         return asyncio.run(work)
+
+
+@contextmanager
+def saying_why() -> Iterator[None]:
+    """Where something can't be done, say why and end with 1."""
+    try:
+        yield
     except ConfigurationError as error:
         fail(error.findings)
     except FairUseError as error:
@@ -92,4 +97,9 @@ def print_findings(findings: list[Finding]) -> None:
     """Say what is wrong in the configuration."""
     for finding in findings:
         typer.echo(str(finding), err=True)
-    typer.echo(f"{len(findings)} finding{'s' if len(findings) != 1 else ''}", err=True)
+    typer.echo(counted(len(findings), "finding"), err=True)
+
+
+def counted(number: int, thing: str) -> str:
+    """Write a number of things: "1 finding", "2 findings"."""
+    return f"{number} {thing}{'s' if number != 1 else ''}"

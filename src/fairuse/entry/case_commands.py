@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from fairuse.base.clock import SystemClock
 from fairuse.entry.calls import at_desk, failing, known, loaded, print_json, run
 from fairuse.entry.case_tables import cases_of, show_case, show_cases
 from fairuse.entry.options import (
+    CONFIG_FOLDER,
     DAY,
     Account,
     By,
     CaseNumber,
     ConfigFolder,
+    Outcome,
     Output,
     OutputOption,
     Reason,
@@ -26,10 +28,11 @@ from fairuse.rules.process import Action, Step
 from fairuse.rules.tariffs import parse_price
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fairuse.entry.desk import Desk
     from fairuse.rules.ladder import Case, Happening
 
-Config = Path("config")
 
 commands = typer.Typer()
 
@@ -39,7 +42,7 @@ def cases(
     number: Annotated[int | None, typer.Argument(help="Show everything about one case.")] = None,
     account: Annotated[str, typer.Option(help="Of one account.")] = "",
     closed: Annotated[bool, typer.Option("--all", help="The closed ones, too.")] = False,
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
     output: OutputOption = Output.human,
 ) -> None:
     """List the cases and what each waits for, or show one with its record."""
@@ -56,13 +59,13 @@ def cases(
 
 
 @commands.command()
-def approve(number: CaseNumber, by: By, config: ConfigFolder = Config) -> None:
+def approve(number: CaseNumber, by: By, config: ConfigFolder = CONFIG_FOLDER) -> None:
     """Approve what is proposed in a case: a measure begins, or a charge is made."""
     _decide(config, by, number, "approved")
 
 
 @commands.command()
-def reject(number: CaseNumber, by: By, config: ConfigFolder = Config) -> None:
+def reject(number: CaseNumber, by: By, config: ConfigFolder = CONFIG_FOLDER) -> None:
     """Reject what is proposed in a case."""
     _decide(config, by, number, "rejected")
 
@@ -72,14 +75,12 @@ def close(
     number: CaseNumber,
     by: By,
     outcome: Annotated[
-        str, typer.Option(help="withdrawn; or agreed or failed, of a renegotiation.")
-    ] = "withdrawn",
-    config: ConfigFolder = Config,
+        Outcome, typer.Option(help="withdrawn; or agreed or failed, of a renegotiation.")
+    ] = Outcome.withdrawn,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Close a case, end its measure, or say how a renegotiation went."""
-    if outcome not in {"withdrawn", "agreed", "failed"}:
-        raise typer.BadParameter("the outcome is withdrawn, agreed or failed")
-    _decide(config, by, number, outcome)  # type: ignore[arg-type]  # one of the three
+    _decide(config, by, number, outcome.value)
 
 
 @commands.command()
@@ -93,7 +94,7 @@ def propose(  # noqa: PLR0913, PLR0917  each is an option of its own
     tariff: Annotated[str | None, typer.Option(help="The tariff it charges by.")] = None,
     until: Annotated[str | None, typer.Option(help='"under the limit", "7 days", ...')] = None,
     review: Annotated[str | None, typer.Option(help='Look at it again after "30 days".')] = None,
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Propose a measure in a case, with no options as the policy has it; `approve` it then."""
     if do not in get_args(Action):
@@ -131,11 +132,11 @@ def extend(
     by: By,
     reason: Reason,
     for_: Annotated[str, typer.Option("--for", help='How much longer from now: "7 days".')],
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Give a customer more time; or set the day on which a measure is looked at the next time."""
     with failing():
-        until = datetime.now(UTC).timestamp() + parse_duration(for_)
+        until = SystemClock().now().wall + parse_duration(for_)
     case = at_desk(config, by, lambda desk: desk.extend(number, until, reason))
     typer.echo(f"case {case.id}: until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC")
 
@@ -148,7 +149,7 @@ def note(
     due: Annotated[
         datetime | None, typer.Option(formats=DAY, help="A day on which somebody looks again.")
     ] = None,
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Note in a case's record what was said; `cases` shows it, the customer doesn't see it."""
     day = None if due is None else due.date()
@@ -162,7 +163,7 @@ def open_(
     rule: Annotated[str, typer.Argument(help="What it is about: a limit, or a word.")],
     by: By,
     reason: Reason,
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Open a case by hand, with a notice that says why."""
     opened = at_desk(config, by, lambda desk: desk.open(account, rule, reason))
@@ -175,7 +176,7 @@ def cost(
     price: Annotated[str, typer.Argument(help='Such as "EUR 75.00".')],
     by: By,
     text: Annotated[str, typer.Option("--for", help="What it was for.")],
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Charge what finding and mending the excess cost, in a case whose notice was delivered."""
     with failing():
@@ -190,7 +191,7 @@ def waive(
     what: Annotated[str, typer.Argument(help='"all", "50%" or "EUR 5.00".')],
     by: By,
     reason: Reason,
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Waive a charge, or part of it, before it is final."""
     waived = at_desk(config, by, lambda desk: desk.waive(charge, what, reason))

@@ -73,11 +73,11 @@ async def cases_of(
         if number is None:
             return []
         raise NotPossible("there is no ledger yet")
+    moment = (clock or SystemClock()).now().wall
     try:
         if number is not None:
-            moment = (clock or SystemClock()).now().wall
             return await _whole(configuration, ledger, number, moment)
-        due = await _due(ledger)
+        due = await _due(ledger, moment)
         cases = await ledger.cases(account, closed=closed)
         return [_case(each, due=each.id in due) for each in cases]
     finally:
@@ -92,9 +92,9 @@ async def _whole(configuration: Configuration, ledger: Ledger, number: int, mome
     evidence = await evidence_kept(ledger, case, terms, moment) if terms is not None else None
     record = await entries_of(ledger, number)
     return {
-        **_case(case, due=number in await _due(ledger)),
+        **_case(case, due=number in await _due(ledger, moment)),
         "evidence": None if evidence is None else to_table(evidence),
-        "notes": _notes(notes_among(record)),
+        "notes": _notes(notes_among(record), moment),
         "measures": [_measure(each) for each in await measures_of(ledger, number)],
         "charges": [_charge(each) for each in await charges_of(ledger, case=number)],
         "episodes": await _episodes(ledger, case),
@@ -102,15 +102,14 @@ async def _whole(configuration: Configuration, ledger: Ledger, number: int, mome
     }
 
 
-async def _due(ledger: Ledger) -> set[int]:
+async def _due(ledger: Ledger, moment: float) -> set[int]:
     """Give the cases with a measure whose day has come."""
-    moment = SystemClock().now().wall
     return {measure.case for measure in await due_reviews(ledger, moment)}
 
 
-def _notes(notes: Sequence[Note]) -> list[Json]:
+def _notes(notes: Sequence[Note], moment: float) -> list[Json]:
     """Give what was noted; what is due stands in the last one: each takes the last one's place."""
-    today = datetime.now(UTC).date().isoformat()
+    today = datetime.fromtimestamp(moment, UTC).date().isoformat()
     return [
         {
             "at": _time(note.at),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -13,17 +12,15 @@ import typer
 from fairuse.base.address import parse_ip
 from fairuse.base.clock import SystemClock
 from fairuse.base.errors import (
-    ConfigurationError,
-    DemoError,
-    FairUseError,
     Finding,
 )
 from fairuse.entry import demo as demonstration
 from fairuse.entry.account_commands import commands as account_commands
-from fairuse.entry.calls import fail, known, loaded, run
+from fairuse.entry.calls import counted, fail, known, loaded, print_json, run, saying_why
 from fairuse.entry.case_commands import commands as case_commands
 from fairuse.entry.explain import Request, explain_account, explain_request
 from fairuse.entry.options import (
+    CONFIG_FOLDER,
     ConfigFolder,
     DemoPolicy,
     Language,
@@ -77,16 +74,13 @@ def options(
 
 @app.command()
 def serve(
-    config: ConfigFolder = Path("config"),
+    config: ConfigFolder = CONFIG_FOLDER,
     host: Annotated[str | None, typer.Option(help="Listen here instead.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="0 for any.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; several count in Redis.")] = 1,
 ) -> None:
     """Run the gateway in front of the upstream that gateway.toml names."""
-    try:
-        settings = Configuration(config).load().settings
-    except ConfigurationError as error:
-        fail(error.findings)
+    settings = loaded(config).current.settings
     if settings.upstream is None:
         fail([Finding("gateway.toml", "upstream", "is missing; the gateway needs one")])
     if workers > 1 and settings.counters.alone:
@@ -101,13 +95,10 @@ def serve(
     by = f" with {workers} workers" if workers > 1 else ""
     before = ", ".join(settings.upstream.url)
     ready = f"fairuse listens on {address_of(listener)}{by}, in front of {before}"
-    try:
+    with saying_why():
         served = run_server(
             config, settings, listener, lambda: typer.echo(ready, err=True), workers
         )
-    except FairUseError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
     if not served:
         raise typer.Exit(1)
 
@@ -116,7 +107,7 @@ def serve(
 def render(
     policy: Annotated[str, typer.Argument(help="The policy's name, such as booking.")],
     language: Annotated[Language, typer.Option("--lang", help="nl, de or en")] = Language.en,
-    config: ConfigFolder = Path("config"),
+    config: ConfigFolder = CONFIG_FOLDER,
 ) -> None:
     """Write a policy as its customers read it, in Markdown."""
     configuration = Configuration(config)
@@ -135,7 +126,7 @@ def explain(  # noqa: PLR0913, PLR0917  each is an option of its own
     path: Annotated[str, typer.Option(help="The request's path; without it the account.")] = "",
     address: Annotated[str, typer.Option(help="The client's address.")] = "192.0.2.1",
     user: Annotated[str, typer.Option(help="The account's user it is from.")] = "",
-    config: ConfigFolder = Path("config"),
+    config: ConfigFolder = CONFIG_FOLDER,
     output: OutputOption = Output.human,
 ) -> None:
     """Say what a request would meet, or where an account stands: nothing is counted."""
@@ -156,11 +147,11 @@ def explain(  # noqa: PLR0913, PLR0917  each is an option of its own
         else explain_account(configuration, account, SystemClock())
     )
     found = run(work)
-    typer.echo(json.dumps(found, ensure_ascii=False)) if output is Output.json else show(found)
+    print_json(found) if output is Output.json else show(found)
 
 
 @app.command()
-def snapshot(config: ConfigFolder = Path("config")) -> None:
+def snapshot(config: ConfigFolder = CONFIG_FOLDER) -> None:
     """Take the averages of all cohorts now; a running gateway takes them up within a minute."""
     current = loaded(config).current
     meters = {terms.policy: terms.meters for terms in current.accounts.values()}
@@ -170,7 +161,7 @@ def snapshot(config: ConfigFolder = Path("config")) -> None:
         units = one.average / meters[one.cohort.policy][one.cohort.meter].one
         average = rounded(units)
         typer.echo(f"{cohort}: {one.method} of {one.n} is {average}, {one.day}")
-    typer.echo(f"{len(taken)} snapshot{'s' if len(taken) != 1 else ''}")
+    typer.echo(counted(len(taken), "snapshot"))
 
 
 async def _take_snapshots(config: Config) -> list[Snapshot]:
@@ -188,17 +179,14 @@ async def _take_snapshots(config: Config) -> list[Snapshot]:
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Play a day, show it, and end.")] = False,
     policy: Annotated[DemoPolicy, typer.Option(help="Which service to show.")] = DemoPolicy.booking,
-    config: ConfigFolder = Path("config"),
+    config: ConfigFolder = CONFIG_FOLDER,
     examples: Annotated[
         Path, typer.Option(exists=True, file_okay=False, help="The folder of examples.")
     ] = Path("examples"),
 ) -> None:
     """Run a sample API with the gateway in front, ready to be tried."""
-    try:
+    with saying_why():
         demonstration.run(config, examples, policy.value, once=once)
-    except DemoError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
 
 
 def main() -> None:

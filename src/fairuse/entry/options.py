@@ -25,6 +25,9 @@ ConfigFolder = Annotated[
 ]
 
 
+CONFIG_FOLDER = Path("config")
+
+
 class Output(StrEnum):
     """How a command writes what it found."""
 
@@ -38,6 +41,14 @@ class Language(StrEnum):
     nl = "nl"
     de = "de"
     en = "en"
+
+
+class Outcome(StrEnum):
+    """How a case may be closed by an operator."""
+
+    withdrawn = "withdrawn"
+    agreed = "agreed"
+    failed = "failed"
 
 
 class SchemaOf(StrEnum):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,22 +11,28 @@ import typer
 from fairuse.base.clock import SystemClock
 from fairuse.base.errors import Finding
 from fairuse.entry import reach_lines, suggest_lines
-from fairuse.entry.calls import failing, known, loaded, print_findings, print_json, run
-from fairuse.entry.options import Account, ConfigFolder, Output, OutputOption, SchemaOf, describe
+from fairuse.entry.calls import counted, failing, known, loaded, print_findings, print_json, run
+from fairuse.entry.options import (
+    CONFIG_FOLDER,
+    Account,
+    ConfigFolder,
+    Output,
+    OutputOption,
+    SchemaOf,
+    describe,
+)
 from fairuse.entry.portal.key import key_warnings
 from fairuse.entry.reach import end_of, reach_of
 from fairuse.entry.suggest import suggestable, suggestions
 from fairuse.rules.nearest import suggestion
 from fairuse.stores.configuration import Configuration
 
-Config = Path("config")
-
 commands = typer.Typer()
 
 
 @commands.command()
 def check(
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
     output: OutputOption = Output.human,
     usage: Annotated[
         str | None,
@@ -61,7 +66,7 @@ def check(
             print_findings(findings)
         else:
             count = configuration.current.tenants
-            typer.echo(f"{config} is fine: {count} tenant{'s' if count != 1 else ''}")
+            typer.echo(f"{config} is fine: {counted(count, 'tenant')}")
         if reach is not None:
             reach_lines.show_reach(reach, str(usage))
     raise typer.Exit(1 if findings else 0)
@@ -71,7 +76,7 @@ def check(
 def suggest(
     account: Account,
     limit: Annotated[str | None, typer.Argument(help="A limit's name; without it all.")] = None,
-    config: ConfigFolder = Config,
+    config: ConfigFolder = CONFIG_FOLDER,
     output: OutputOption = Output.human,
 ) -> None:
     """Suggest an amount from size, comparable customers and load; nothing is changed."""

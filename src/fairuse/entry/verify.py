@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from fairuse.base.texts import iso_time
+from fairuse.entry.calls import counted
 from fairuse.rules.promises import PROMISES
 from fairuse.rules.read_entry import count, number, text
 from fairuse.stores.ledger import Ledger
@@ -76,7 +77,7 @@ def show(verified: Verified, console: Console | None = None) -> None:
     for line in _charge_lines(verified):
         console.print(escape(line))
     found = len(verified.violations)
-    sum_ = f"{found} finding{'s' if found != 1 else ''}" if found else "fine"
+    sum_ = counted(found, "finding") if found else "fine"
     console.print(f"\n{verified.entries:,} entries: {sum_}")
     if verified.head:
         console.print(f"keep this head elsewhere: {escape(str(verified.head))}")
