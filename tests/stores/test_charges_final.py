@@ -7,14 +7,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.stores.bills import ENDED, charge_of, made, recorded
-from tests.stores.recording import DAY, HOUR, delivered, opened
+from tests.stores.bills import ENDED, made, recorded
+from tests.stores.recording import DAY, HOUR
 
 from fairuse.base.errors import ChargeError, PromiseBroken
 from fairuse.stores import charges
 from fairuse.stores.charges import (
     FINAL_AFTER,
-    add_charge,
     charge_numbered,
     charges_of,
     finalise,
@@ -128,15 +127,6 @@ async def test_two_that_finalise_at_once_do_it_once(ledger: Ledger) -> None:
     found = await asyncio.gather(*(finalise(ledger, due) for _ in range(4)))
     assert [each.id for final in found for each in final] == [charge.id]
     assert len(await recorded(ledger, "charge.final")) == 1
-
-
-async def test_a_period_of_ones_own_before_it_is_final(ledger: Ledger) -> None:
-    """D23: how long a charge can be waived may be set."""
-    case = await delivered(ledger, await opened(ledger))
-    async with ledger.transaction() as connection:
-        charge = await add_charge(connection, charge_of(case), ENDED, "fairuse", 60)
-    assert charge is not None
-    assert charge.final_at == ENDED + 60
 
 
 async def test_a_charge_that_cant_be_final_keeps_no_other_from_it(

@@ -122,11 +122,6 @@ Wait a minute and it goes on by itself: the limit ends with its minute.""",
 }
 
 
-def curls(url: str, policy: str = "booking") -> dict[str, str]:
-    """Give the lines to try against a running demo."""
-    return SHOWS[policy].curls(url)
-
-
 def run(config: Path, examples: Path, policy: str, *, once: bool) -> None:
     """Start the demo; play the scripted day and end, or stay up until stopped.
 

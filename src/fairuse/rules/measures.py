@@ -58,11 +58,6 @@ class Measure(NamedTuple):
         ends_at = moment if self.ends_at is None else min(moment, self.ends_at)
         return self._replace(state="ended", ends_at=ends_at)
 
-    def review_due(self, moment: float) -> bool:
-        """Say whether the day has come on which somebody looks at it again (P6)."""
-        due = self.review_at is not None and self.review_at <= moment
-        return due and self.state == "in force"
-
     def over(self, moment: float, facts: Facts) -> bool:
         """Say whether it has come to its end (P6, A08, A32)."""
         if self.ends_at is not None and moment >= self.ends_at:

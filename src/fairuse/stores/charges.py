@@ -37,11 +37,7 @@ FINAL_AFTER = 14 * DAY
 
 
 async def add_charge(
-    connection: AsyncConnection,
-    charge: Charge,
-    moment: float,
-    by: str,
-    final_after: float = FINAL_AFTER,
+    connection: AsyncConnection, charge: Charge, moment: float, by: str
 ) -> Charge | None:
     """Make a charge, in the transaction of the step that makes it; None where it is made already.
 
@@ -53,7 +49,7 @@ async def add_charge(
         raise ChargeError("a cost needs a person who approves it")
     made = charge._replace(
         made_at=moment,
-        final_at=moment + final_after,
+        final_at=moment + FINAL_AFTER,
         ends_at=min(charge.ends_at, moment),
     )
     table = schema.charges

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from hashlib import sha1
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ else:
     _FAULTS = (RedisError, OSError, TimeoutError, RuntimeError)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
 ANSWER_SECONDS = 1.0
 """How long an answer may take before the connection is given up."""
@@ -121,55 +122,49 @@ class Channel:
 
     async def call(self, script: Script, keys: Sequence[str], args: Sequence[int | str]) -> Any:
         """Call a script. Raises StoreError; then nobody knows whether it was run."""
-        client = self._connected()
         self.calls += 1
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                if not script.known:
-                    return await self._first(client, script, keys, args)
-                try:
-                    return await client.evalsha(script.sha, len(keys), *keys, *args)
-                except NoScriptError:  # the server was restarted or told to forget scripts
-                    return await self._first(client, script, keys, args)
-        except _FAULTS as error:
-            raise StoreError(f"the counter store {self.place} {_reason(error)}") from error
+        async with self._answering() as client:
+            if not script.known:
+                return await self._first(client, script, keys, args)
+            try:
+                return await client.evalsha(script.sha, len(keys), *keys, *args)
+            except NoScriptError:  # the server was restarted or told to forget scripts
+                return await self._first(client, script, keys, args)
 
     async def names(self, index: str) -> list[str]:
         """Give the keys of an account's tallies. Raises StoreError."""
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                keys = await self._connected().zrange(index, 0, -1)
-        except _FAULTS as error:
-            raise StoreError(f"the counter store {self.place} {_reason(error)}") from error
+        async with self._answering() as client:
+            keys = await client.zrange(index, 0, -1)
         return [key.decode() for key in keys if isinstance(key, bytes)]
 
     async def members(self, name: str) -> list[str]:
         """Give who is in a set. Raises StoreError."""
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                found: Any = await self._connected().smembers(name)
-        except _FAULTS as error:
-            raise StoreError(f"the counter store {self.place} {_reason(error)}") from error
+        async with self._answering() as client:
+            found: Any = await client.smembers(name)
         return sorted(member.decode() for member in found)
 
     async def append(self, stream: str, text: str, most: int) -> None:
         """Put something at the end of a stream. Raises StoreError."""
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self._connected().xadd(stream, {"text": text}, maxlen=most)
-        except _FAULTS as error:
-            raise StoreError(f"the counter store {self.place} {_reason(error)}") from error
+        async with self._answering() as client:
+            await client.xadd(stream, {"text": text}, maxlen=most)
 
     async def after(self, stream: str, number: str) -> list[tuple[str, str]]:
         """Give what a stream has after a number, "-" for all of it. Raises StoreError."""
         first = number if number == "-" else f"({number}"
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                entries: Any = await self._connected().xrange(stream, first, "+")
-        except _FAULTS as error:
-            raise StoreError(f"the counter store {self.place} {_reason(error)}") from error
+        async with self._answering() as client:
+            entries: Any = await client.xrange(stream, first, "+")
         told = ((number.decode(), fields.get(b"text", b"")) for number, fields in entries)
         return [(number, text.decode()) for number, text in told]
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[Redis | RedisCluster]:
+        """Give the store so long to answer, and say of whatever goes wrong that it is the store."""
+        client = self._connected()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                yield client
+        except _FAULTS as error:
+            raise StoreError(f"the counter store {self.place} {_reason(error)}") from error
 
     def _connected(self) -> Redis | RedisCluster:
         if self._client is None:
