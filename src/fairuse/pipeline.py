@@ -1,8 +1,8 @@
-"""The way of a request, in one function.
+"""The way of a request, in one file.
 
 admit -> identify -> meter -> decide -> forward -> settle      inline
-                                                      |
-                                                      +--> escalate -> notify      followups.py
+          |                                           |
+          +-- restrict, throttle                      +--> escalate -> notify      followups.py
 """
 
 from __future__ import annotations

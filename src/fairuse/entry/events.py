@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from fairuse.base.errors import LedgerError, StoreError
 from fairuse.base.wire import json_bytes
 from fairuse.entry.bodies import whole_body
+from fairuse.entry.refusals import ledger_away
 from fairuse.rules.events import UsageEvent, counts_as_of, moved_units
 from fairuse.rules.refusal import Refusal
 from fairuse.stages.meter import event_claims
@@ -98,7 +99,7 @@ class EventsPage:
         try:
             told = await self._written(given, sender, config)
         except LedgerError:
-            return Refusal("ledger-away", "ledger", until=exchange.at.wall + 1)
+            return ledger_away(exchange)
         except StoreError:
             return Refusal("store-away", "counters", until=exchange.at.wall + 1)
         status = 422 if told.refused else 200

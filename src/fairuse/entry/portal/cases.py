@@ -12,6 +12,7 @@ from fairuse.base.wire import json_bytes
 from fairuse.entry.bodies import whole_body
 from fairuse.entry.portal.deciding import decide, named
 from fairuse.entry.portal.latest import brought_up_to_date
+from fairuse.entry.refusals import ledger_away, only_read
 from fairuse.rules.choice_texts import meaning
 from fairuse.rules.choices import CHOSEN, Choice, open_options, options
 from fairuse.rules.ladder import WrongStep
@@ -61,7 +62,7 @@ class CasesPage:
         try:
             shown = await self._answered(exchange, subject, receive)
         except LedgerError:
-            return Refusal("ledger-away", "ledger", until=exchange.at.wall + 1)
+            return ledger_away(exchange)
         if isinstance(shown, Refusal):
             return shown
         await answer.whole(200, [(b"content-type", b"application/json")], json_bytes(shown))
@@ -71,10 +72,7 @@ class CasesPage:
         self, exchange: Exchange, subject: Subject, receive: Receive
     ) -> Json | Refusal:
         if exchange.path == CASES_PATH:
-            if exchange.method not in ("GET", "HEAD"):
-                reason = "cases are read with GET"
-                return Refusal("method-not-allowed", "http", reason, allow="GET, HEAD")
-            return {"cases": await self._all(subject)}
+            return only_read(exchange, "cases are") or {"cases": await self._all(subject)}
         found = _CHOICE.fullmatch(exchange.path)
         if found is None:
             return Refusal("no-such-case", "choice")

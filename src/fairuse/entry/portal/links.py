@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from urllib.parse import parse_qs
 
 from fairuse.base.errors import LedgerError
-from fairuse.base.texts import preferred
 from fairuse.entry.bodies import whole_body
 from fairuse.entry.portal.html import refuse_in_html, wants_html
+from fairuse.entry.refusals import ledger_away
 from fairuse.rules.cross_site import by_another_site
-from fairuse.rules.reader import reader_of
+from fairuse.rules.reader import language_of, reader_of
 from fairuse.rules.refusal import Refusal
 from fairuse.stages.identify import too_many
 from fairuse.stores.casebook import case_numbered
@@ -77,7 +77,7 @@ class CasePage(ABC):
         try:
             refusal = await self._answered(exchange, config, receive, answer)
         except LedgerError:
-            refusal = Refusal("ledger-away", "ledger", until=exchange.at.wall + 1)
+            refusal = ledger_away(exchange)
         return await shown(refusal, exchange, config, answer)
 
     @abstractmethod
@@ -125,7 +125,7 @@ class CasePage(ABC):
         case = await case_numbered(self._ledger, linked.case)
         if terms is None or case is None or case.account != linked.account:
             return None
-        return Asked(case, linked.option, terms, language_of(exchange, terms))
+        return Asked(case, linked.option, terms, language_of(exchange, terms.language))
 
 
 async def shown(
@@ -136,12 +136,6 @@ async def shown(
         return refusal
     await refuse_in_html(answer, refusal, exchange, reader_of(exchange, config))
     return None
-
-
-def language_of(exchange: Exchange, terms: Terms) -> str:
-    """Give the language that a reader wants, or the account's."""
-    wanted = (exchange.header(b"accept-language") or b"").decode("latin-1")
-    return preferred(wanted, terms.language)
 
 
 def sent_by_another_site(exchange: Exchange, portal: Portal | None) -> bool:

@@ -12,8 +12,10 @@ from markdown_it import MarkdownIt
 
 from fairuse.base.texts import translate
 from fairuse.entry.portal.html import send_html, wants_html
-from fairuse.entry.portal.links import language_of, shown
+from fairuse.entry.portal.links import shown
+from fairuse.entry.refusals import only_read
 from fairuse.rules.choices import POLICY_PATH
+from fairuse.rules.reader import language_of
 from fairuse.rules.refusal import Refusal
 from fairuse.rules.render import render
 from fairuse.stages.identify import too_many
@@ -42,7 +44,7 @@ class PolicyPage:
         self, exchange: Exchange, subject: Subject, _receive: Receive, answer: Answer, /
     ) -> Refusal | None:
         """Answer with the policy in force."""
-        if refusal := _only_read(exchange):
+        if refusal := only_read(exchange, "a policy is"):
             return refusal
         await self._show(exchange, subject.terms, subject.terms.version, answer)
         return None
@@ -65,13 +67,13 @@ class PolicyPage:
         terms = config.accounts.get(linked.account) if linked is not None else None
         if linked is None or terms is None:
             return Refusal("unknown-link", "policy")
-        if refusal := _only_read(exchange):
+        if refusal := only_read(exchange, "a policy is"):
             return refusal
         await self._show(exchange, terms, linked.version, answer)
         return None
 
     async def _show(self, exchange: Exchange, terms: Terms, version: str, answer: Answer) -> None:
-        language = language_of(exchange, terms)
+        language = language_of(exchange, terms.language)
         found = None if version == terms.version else self._configuration.policy_of(version)
         text = render(found or terms.rules, language)
         says = _IN_FORCE if version == terms.version else _GONE if found is None else _OTHER
@@ -92,12 +94,6 @@ class PolicyPage:
             "contact": self._configuration.letterhead.contact,
         }
         await send_html(answer, language, "policy.html", words)
-
-
-def _only_read(exchange: Exchange) -> Refusal | None:
-    if exchange.method in ("GET", "HEAD"):
-        return None
-    return Refusal("method-not-allowed", "http", "a policy is read with GET", allow="GET, HEAD")
 
 
 @lru_cache(maxsize=64)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fairuse.base.errors import LedgerError
 from fairuse.base.log import logger
-from fairuse.base.texts import money, number, preferred, translate, window_text
+from fairuse.base.texts import money, number, translate, window_text
 from fairuse.entry.portal.html import send_html, wants_html
 from fairuse.entry.portal.latest import brought_up_to_date
 from fairuse.entry.portal.view import POLICY, Reading, case_view, option_views
+from fairuse.entry.refusals import only_read
 from fairuse.rules.choices import CHOICE_PATH
-from fairuse.rules.refusal import Refusal
+from fairuse.rules.reader import language_of
 from fairuse.stages.bill import charges_so_far
 from fairuse.stores.charges import charges_of
 from fairuse.stores.choices import choices_made
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fairuse.entry.usage import UsagePage
     from fairuse.rules.charges import Charge
     from fairuse.rules.exchange import Exchange, Subject
+    from fairuse.rules.refusal import Refusal
     from fairuse.rules.standing import Standing
     from fairuse.rules.terms import LimitTerms
     from fairuse.stages.answer import Answer
@@ -97,16 +99,13 @@ class UsageForPeople:
         self, exchange: Exchange, subject: Subject, _receive: Receive, answer: Answer
     ) -> Refusal | None:
         """Answer a request, or give the refusal."""
-        if exchange.method not in ("GET", "HEAD"):
-            return Refusal(
-                "method-not-allowed", "http", "usage is read with GET", allow="GET, HEAD"
-            )
+        if refusal := only_read(exchange, "usage is"):
+            return refusal
         if not wants_html(exchange):
             await self._usage(subject, answer)
             return None
         at, terms, portal = self._clock.now(), subject.terms, self._configuration.portal
-        wanted = (exchange.header(b"accept-language") or b"").decode("latin-1")
-        language = preferred(wanted, terms.language)
+        language = language_of(exchange, terms.language)
         reading = Reading(terms, at.wall, language, portal, beside="")
         limits = await self._usage.limits(subject, at)
         words = {
