@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from fairuse.base.hop.upstream import Request, Target
     from fairuse.base.wire import Headers
 
+    Written = tuple[bytes, Body | None]
+    """A request as it is sent: the bytes that are here, and the body that is still to come."""
+
 DOWN_SECONDS = 5.0
 """How long an origin that can't be reached is asked last."""
 MOST_ORIGINS = 64
@@ -48,7 +51,7 @@ class Client:
 
         Several origins take turns; one that can't be reached leaves the request to the next.
         """
-        written = _Written(request)
+        written = _written(request)
         origins = target.origins
         if len(origins) > 1:
             origins = tuple(self._in_turn(origins))
@@ -64,10 +67,10 @@ class Client:
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
     async def _send_to(
-        self, origin: str, target: Target, request: Request, written: _Written
+        self, origin: str, target: Target, request: Request, written: Written
     ) -> Reply:
         pool = self._pools.get((origin, target.tls)) or self._pool(origin, target)
-        repeatable = written.streamed is None and request.method in REPEATABLE
+        repeatable = written[1] is None and request.method in REPEATABLE
         while True:
             connection = pool.take() or await _opened(pool, target.timeouts.connect)
             sent_before, request.sent = request.sent, True
@@ -115,29 +118,22 @@ async def _opened(pool: Pool, seconds: float) -> Connection:
         raise ConnectTimeout(str(error)) from None
 
 
-class _Written:
-    """A request as it is sent: the bytes that are here, and the body that is still to come."""
-
-    __slots__ = ("here", "streamed")
-
-    def __init__(self, request: Request) -> None:
-        headers, body = request.headers, request.body
-        self.here = request_head(request.method, request.path, headers)
-        self.streamed: Body | None = None
-        if isinstance(body, bytes):
-            self.here += Framing(headers).whole(body)
-        elif body is not None:
-            self.streamed = body, Framing(headers)
+def _written(request: Request) -> Written:
+    headers, body = request.headers, request.body
+    head = request_head(request.method, request.path, headers)
+    if body is None:
+        return head, None
+    if isinstance(body, bytes):
+        return head + Framing(headers).whole(body), None
+    return head, (body, Framing(headers))
 
 
 async def _exchange(
-    connection: Connection, target: Target, request: Request, written: _Written
+    connection: Connection, target: Target, request: Request, written: Written
 ) -> Reply:
+    here, streamed = written
     reply = connection.begin(
-        written.here,
-        target.timeouts,
-        head_only=request.method == "HEAD",
-        streamed=written.streamed,
+        here, target.timeouts, head_only=request.method == "HEAD", streamed=streamed
     )
     try:
         await reply.head()
