@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fairuse.base.clock import ManualClock
+from fairuse.rules.calendar_tally import CalendarTally
 from fairuse.rules.counting import new_tally
 from fairuse.rules.levels import GaugeTally, InFlightTally
 from fairuse.rules.members import MembersTally
-from fairuse.rules.tally import CalendarTally, RollingTally, TallyKey
+from fairuse.rules.rolling import RollingTally
+from fairuse.rules.tally import TallyKey
 from fairuse.rules.windows import Span, parse_window
 
 if TYPE_CHECKING:

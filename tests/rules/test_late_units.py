@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fairuse.base.clock import ManualClock
-from fairuse.rules.tally import GRAINS, CalendarTally, RollingTally, Slot, Tally, TallyKey
+from fairuse.rules.calendar_tally import CalendarTally
+from fairuse.rules.rolling import GRAINS, RollingTally
+from fairuse.rules.tally import Slot, Tally, TallyKey
 from fairuse.rules.windows import Span
 
 KEY = TallyKey("salon-anna", "pages", "calendar day", ())

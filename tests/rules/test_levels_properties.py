@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -18,8 +18,11 @@ from hypothesis.stateful import (
 from fairuse.base.clock import ManualClock
 from fairuse.rules.levels import GaugeTally, InFlightTally
 from fairuse.rules.members import MembersTally
-from fairuse.rules.tally import CalendarTally, Slot, TallyKey
+from fairuse.rules.tally import Slot, TallyKey
 from fairuse.rules.windows import Span
+
+if TYPE_CHECKING:
+    from fairuse.rules.calendar_tally import CalendarTally
 
 KEY = TallyKey("salon-anna", "limit", "calendar day", ())
 DAY = 86_400

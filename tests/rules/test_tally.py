@@ -6,8 +6,10 @@ import pytest
 
 from fairuse.base.clock import ManualClock
 from fairuse.base.instant import Instant
+from fairuse.rules.calendar_tally import CalendarTally
 from fairuse.rules.headers import retry_after
-from fairuse.rules.tally import CalendarTally, RollingTally, Tally, TallyKey
+from fairuse.rules.rolling import RollingTally
+from fairuse.rules.tally import Tally, TallyKey
 from fairuse.rules.windows import Span
 
 KEY = TallyKey("salon-anna", "burst", "1 minute", ())

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairuse.base.clock import ManualClock
-from fairuse.rules.tally import GRAINS, CalendarTally, RollingTally, Slot, Tally, TallyKey
+from fairuse.rules.calendar_tally import CalendarTally
+from fairuse.rules.rolling import GRAINS, RollingTally
+from fairuse.rules.tally import Slot, Tally, TallyKey
 from fairuse.rules.windows import Span
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from tests.stores.support import DAY, STORES, MemoryStore, claim, limit, take
 from tests.support import NOON
 
 from fairuse.base.clock import ManualClock
-from fairuse.rules.tally import GRAINS
+from fairuse.rules.rolling import GRAINS
 from fairuse.stores.protocol import Outcome, Reading, Receipt
 
 if TYPE_CHECKING:

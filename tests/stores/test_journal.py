@@ -9,8 +9,10 @@ import pytest
 from tests.support import NOON
 
 from fairuse.base.errors import LedgerError
+from fairuse.rules.amounts import MAX_AMOUNT
 from fairuse.rules.blocks import Block
-from fairuse.rules.tally import MOST, RollingTally, TallyKey
+from fairuse.rules.rolling import RollingTally
+from fairuse.rules.tally import TallyKey
 from fairuse.stores.history import breaches_since, note_judged, unjudged
 from fairuse.stores.journal import Journal
 from fairuse.stores.rows import BreachRow, EventRow, ItemRow, MemberRow, UsageKey
@@ -181,9 +183,9 @@ async def test_sums_beyond_all_counting_can_still_be_written(
     for _ in range(3):
         for _ in range(2_000):
             slot = tally.take(0, clock.now(), None)
-            tally.settle(slot, 0, MOST)
+            tally.settle(slot, 0, MAX_AMOUNT)
             journal.note_slot(tally, slot)
-            journal.note_usage("anna", "x", "m", MOST, int(NOON))
+            journal.note_usage("anna", "x", "m", MAX_AMOUNT, int(NOON))
         assert await journal.flush(ledger, clock.now())
     [units] = (await ledger.usage("anna")).values()
-    assert units == tally.slots[-1].settled == MOST
+    assert units == tally.slots[-1].settled == MAX_AMOUNT

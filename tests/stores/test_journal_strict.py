@@ -10,7 +10,9 @@ import pytest
 from tests.support import NOON
 
 from fairuse.base.errors import LedgerError
-from fairuse.rules.tally import CalendarTally, RollingTally, TallyKey
+from fairuse.rules.calendar_tally import CalendarTally
+from fairuse.rules.rolling import RollingTally
+from fairuse.rules.tally import TallyKey
 from fairuse.rules.windows import Span
 from fairuse.stores import journal as journals
 from fairuse.stores.journal import Journal

@@ -14,7 +14,8 @@ from tests.support import NOON
 from fairuse.base.errors import LedgerError
 from fairuse.rules.blocks import Block
 from fairuse.rules.ladder import Case
-from fairuse.rules.tally import RollingTally, TallyKey
+from fairuse.rules.rolling import RollingTally
+from fairuse.rules.tally import TallyKey
 from fairuse.stores.casebook import open_case, write_notice
 from fairuse.stores.journal import Journal
 from fairuse.stores.ledger import Ledger

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from fairuse.rules.tally import RollingTally, Tally, TallyKey
+from fairuse.rules.rolling import RollingTally
+from fairuse.rules.tally import Tally, TallyKey
 from fairuse.stores.room import LOOKED_AT, Room
 
 AMOUNT = 10

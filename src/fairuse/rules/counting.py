@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairuse.rules.calendar_tally import CalendarTally
 from fairuse.rules.levels import GaugeTally, InFlightTally
 from fairuse.rules.members import MembersTally
-from fairuse.rules.tally import CalendarTally, RollingTally, Tally, TallyKey
+from fairuse.rules.rolling import RollingTally
 from fairuse.rules.windows import Rolling, Window
 
 if TYPE_CHECKING:
     from fairuse.rules.meters import Measure
+    from fairuse.rules.tally import Tally, TallyKey
 
 _TALLIES: dict[Measure, type[CalendarTally]] = {
     "in flight": InFlightTally,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from fairuse.rules.tally import CalendarTally, Slot
+from fairuse.rules.calendar_tally import CalendarTally
+from fairuse.rules.tally import Slot
 
 if TYPE_CHECKING:
     from fairuse.base.instant import Instant

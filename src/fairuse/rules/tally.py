@@ -1,20 +1,17 @@
 """Counting: what is settled, what is still open, and when it frees up.
 
-A tally is a row of slots. A calendar window is one slot, ending with the window. A rolling window
-is cut into at most GRAINS + 1 slots, and twice as many where units are told late; a slot ends one
-window length after its *latest* unit. So a rolling tally never admits more than the exact log of
-every unit would, holds a unit back at most 1/64 of the window too long, and is empty one window
-length after its last unit (E18).
-
-Every unit is first open (reserved) and then settled or given back; `used` is always the sum of
-both over the slots that have not ended (F-26). Levels (`levels.py`) and members (`members.py`)
-are counted by tallies too.
+A tally is a row of slots; `rolling.py` and `calendar_tally.py` say which. Every unit is first open
+(reserved) and then settled or given back; `used` is always the sum of both over the slots that have
+not ended (F-26). No slot holds more than MAX_AMOUNT: a sum that no store can write would stop them
+all (F-27). Levels (`levels.py`) and members (`members.py`) are counted by tallies too.
 """
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from fairuse.rules.amounts import MAX_AMOUNT
 
 if TYPE_CHECKING:
     from fairuse.base.instant import Instant
@@ -23,12 +20,8 @@ if TYPE_CHECKING:
 
 WALL, MONOTONIC = 0, 1
 """Where an Instant has the clock that a tally lives on."""
-GRAINS = 64
 KEPT_SECONDS = 7 * 86_400
 """How long a calendar window that is over can still be told of."""
-MOST = 2**53 - 1
-"""What one slot holds at most: a sum that no store can write would stop them all (F-27)."""
-
 ScopeKey = tuple[tuple[str, str], ...]
 """What a tally is counted by within its account: (("location", "centrum"),)."""
 
@@ -148,7 +141,7 @@ class Tally:
         """Close a reservation with what it really came to, or give it back where that is None."""
         actual = actual or 0
         slot.open -= reserved
-        slot.settled = min(slot.settled + actual, MOST)
+        slot.settled = min(slot.settled + actual, MAX_AMOUNT)
         if not slot.over:
             self.used += actual - reserved
 
@@ -160,7 +153,7 @@ class Tally:
         """Enter units that were taken, and units that were settled as they had been taken."""
         self.touched = True
         slot.open += taken - settled
-        slot.settled = min(slot.settled + settled, MOST)
+        slot.settled = min(slot.settled + settled, MAX_AMOUNT)
         if not slot.over:
             self.used += taken
 
@@ -206,173 +199,3 @@ class Tally:
     def forgotten_in(self, at: Instant) -> float:
         """Give the seconds until nothing of it is needed any more; inf where that may be never."""
         return self.resets_in(at)
-
-
-class RollingTally(Tally):
-    """A tally of the last so many seconds, on monotonic time (F-31)."""
-
-    __slots__ = ("grain", "seconds")
-    clock = MONOTONIC
-
-    def __init__(self, key: TallyKey, seconds: int) -> None:
-        super().__init__(key)
-        self.seconds = seconds
-        self.grain = seconds / GRAINS
-
-    def current(self, at: Instant, span: Span | None) -> Slot:  # noqa: ARG002
-        """Extend the latest slot while it is a grain old, or begin another."""
-        now, slots = at.monotonic, self.slots
-        latest = slots[-1] if slots else None
-        if latest is not None and now - latest.began < self.grain:
-            latest.ends = max(latest.ends, now + self.seconds)
-            return latest
-        key = int(at.wall * 1_000)
-        if latest is not None and key <= latest.key:
-            key = latest.key + 1
-        slot = Slot(key, now, now + self.seconds)
-        slots.append(slot)
-        self.turns_at = slots[0].ends
-        return slot
-
-    def take(self, cost: int, at: Instant, span: Span | None, member: str = "") -> Slot:  # noqa: ARG002
-        """Reserve units; the way of almost every request, so in one piece."""
-        slots, now = self.slots, at[MONOTONIC]
-        if slots and now - (slot := slots[-1]).began < self.grain:
-            if now + self.seconds > slot.ends:  # noqa: PLR1730  max() costs a call each time
-                slot.ends = now + self.seconds
-        else:
-            slot = self.current(at, span)
-        slot.open += cost
-        self.used += cost
-        return slot
-
-    def slot_at(self, moment: float, at: Instant, span: Span | None) -> Slot | None:  # noqa: ARG002
-        """Give the slot whose grain the moment is in, begun now where there is none.
-
-        It ends one window length after the moment, as if the unit had been told at once.
-        """
-        then = at.monotonic - max(0.0, at.wall - moment)
-        if then + self.seconds <= at.monotonic:
-            return None
-        slots, grain = self.slots, self.grain
-        before = sum(slot.began <= then for slot in slots)
-        if before and then - slots[before - 1].began < grain:
-            slot = slots[before - 1]
-            slot.ends = max(slot.ends, then + self.seconds)
-            return slot
-        lowest = slots[before - 1].key + 1 if before else 0
-        key = max(int(moment * 1_000), lowest)
-        if before < len(slots):
-            key = min(key, slots[before].key - 1)
-            if key < lowest:  # no name is left between the two
-                return slots[before]
-        slot = Slot(key, then // grain * grain, then + self.seconds)
-        slots.insert(before, slot)
-        self.turns_at = slots[0].ends
-        return slot
-
-    def expire(self, at: Instant) -> None:
-        """Forget the slots that are over."""
-        slots = self.slots
-        while slots and slots[0].ends <= at.monotonic:
-            slot = slots.pop(0)
-            slot.over = True
-            self.used -= slot.settled + slot.open
-        self.turns_at = slots[0].ends if slots else math.inf
-
-    def crosses(self, slot: Slot, amount: int) -> bool:
-        """Say whenever the settled units are over an amount; consecutive times are one episode."""
-        return self.reading(slot) > amount
-
-
-class CalendarTally(Tally):
-    """A tally of one calendar window, on wall time; the window never goes back (F-31).
-
-    A window that is over is kept until the next one is used, so that a clock that steps forward and
-    back again finds its units still there; and for `late` seconds, where usage may be told late.
-    """
-
-    __slots__ = ("late",)
-    clock = WALL
-
-    def __init__(self, key: TallyKey, late: float = 0) -> None:
-        super().__init__(key)
-        self.late = late
-
-    def current(self, at: Instant, span: Span | None) -> Slot:
-        """Give the slot of the window, which is the newest one begun.
-
-        A window that was begun lasts as long as it was to last, also where the tenant's zone or
-        the zone's rules change meanwhile (F-35).
-        """
-        if span is None:
-            raise ValueError("a calendar tally needs its window")
-        latest = self.slots[-1] if self.slots else None
-        if latest is not None and at.wall < latest.ends:
-            return latest
-        key = span.start * 1_000
-        if latest is not None:
-            key = max(key, latest.key + 1)
-        for slot in self.slots:
-            slot.over = True
-        while self.slots and self.slots[0].ends + self.late <= at.wall:
-            self.slots.pop(0)
-        slot = self.begin(key, span)
-        self.slots.append(slot)
-        self.turns_at = slot.ends
-        return slot
-
-    def take(self, cost: int, at: Instant, span: Span | None, member: str = "") -> Slot:  # noqa: ARG002
-        """Reserve units; the way of almost every request, so in one piece."""
-        slots = self.slots
-        if not slots or at[WALL] >= (slot := slots[-1]).ends:
-            slot = self.current(at, span)
-        slot.open += cost
-        self.used += cost
-        return slot
-
-    def begin(self, key: int, span: Span) -> Slot:
-        """Begin a window."""
-        self.used = 0
-        return Slot(key, span.start, span.end)
-
-    def slot_at(self, moment: float, at: Instant, span: Span | None) -> Slot | None:
-        """Give the slot of an earlier window, begun now where nothing was used in it."""
-        if span is None or moment >= span.end:
-            raise ValueError("a calendar tally needs the window of the moment")
-        if at.wall < span.end:
-            return self.current(at, span)
-        before = 0
-        for slot in self.slots:
-            if slot.began <= moment < slot.ends:
-                return slot
-            before += slot.ends <= moment
-        slot = Slot(span.start * 1_000, span.start, span.end)
-        slot.over = True
-        self.slots.insert(before, slot)
-        return slot
-
-    def expire(self, at: Instant) -> None:
-        """Count the window's units while it lasts, and none once it is over.
-
-        One that is over is looked at again each time: the wall clock may go back (F-31).
-        """
-        latest = self.slots[-1] if self.slots else None
-        for slot in self.slots:
-            slot.over = slot is not latest or at.wall >= slot.ends
-        live = latest is not None and not latest.over
-        self.used = latest.settled + latest.open if latest is not None and live else 0
-        self.turns_at = latest.ends if latest is not None and live else -math.inf
-
-    def reading(self, slot: Slot) -> int:
-        """Give the settled units of the slot, which is the whole window."""
-        return slot.settled
-
-    @property
-    def opened_at(self) -> float:
-        """Give when the latest window began."""
-        return self.slots[-1].key / 1_000
-
-    def forgotten_in(self, at: Instant) -> float:
-        """Give the seconds until the window is over and nothing more is told of it."""
-        return max(0.0, self.slots[-1].ends + self.late - at.wall) if self.slots else 0.0

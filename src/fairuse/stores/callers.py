@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
-from fairuse.rules.tally import RollingTally, TallyKey
+from fairuse.rules.rolling import RollingTally
+from fairuse.rules.tally import TallyKey
 
 if TYPE_CHECKING:
     from fairuse.base.instant import Instant

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from fairuse.rules.tally import RollingTally, Slot, Tally
+from fairuse.rules.rolling import RollingTally
+from fairuse.rules.tally import Slot, Tally
 from fairuse.rules.windows import Always, Rolling, parse_window
 from fairuse.stores.protocol import Crossing, Exceeded, Reading
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from fairuse.base.log import logger
+from fairuse.rules.amounts import MAX_AMOUNT
 from fairuse.rules.meters import KINDS
-from fairuse.rules.tally import MOST
 from fairuse.stores.rows import (
     FOREVER,
     Batch,
@@ -151,13 +151,13 @@ class Journal:
     def note_usage(self, account: str, location: str, meter: str, units: int, hour: int) -> None:
         """Have units added to the usage of an hour: see `hour_of`."""
         usage, key = self._changes.usage, UsageKey(account, location, meter, hour)
-        usage[key] = min(usage[key] + units, MOST)
+        usage[key] = min(usage[key] + units, MAX_AMOUNT)
 
     def note_evidence(self, counted: Mapping[EvidenceKey, int]) -> None:
         """Have added up where use came from."""
         evidence = self._changes.evidence
         for key, count in counted.items():
-            evidence[key] = min(evidence[key] + count, MOST)
+            evidence[key] = min(evidence[key] + count, MAX_AMOUNT)
 
     @property
     def unwritten_evidence(self) -> Mapping[EvidenceKey, int]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from fairuse.rules.counting import new_tally
 from fairuse.rules.levels import GaugeTally, LevelTally
 from fairuse.rules.members import MembersTally
-from fairuse.rules.tally import KEPT_SECONDS, RollingTally, Slot, Tally, TallyKey
+from fairuse.rules.rolling import RollingTally
+from fairuse.rules.tally import KEPT_SECONDS, Slot, Tally, TallyKey
 from fairuse.rules.windows import Always, parse_window
 from fairuse.stores.claimed import (
     accrued,

@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from fairuse.rules.tally import MOST
+from fairuse.rules.amounts import MAX_AMOUNT
 from fairuse.stores import schema
 from fairuse.stores.rows import (
     BreachRow,
@@ -77,7 +77,7 @@ def _adding(insertion: UpsertStatement, table: Table) -> Insert:
     """Insert rows, or add their units to those that are there."""
     total = table.c.units + insertion.excluded.units
     return insertion.on_conflict_do_update(
-        index_elements=_identity(table), set_={"units": _least(total, literal(MOST))}
+        index_elements=_identity(table), set_={"units": _least(total, literal(MAX_AMOUNT))}
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from fairuse.rules.tally import GRAINS
+from fairuse.rules.rolling import GRAINS
 from fairuse.stores.protocol import Receipt
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tests.stores.support import limit
 
-from fairuse.rules.tally import GRAINS
+from fairuse.rules.rolling import GRAINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,7 +14,8 @@ from fairuse.base import metrics
 from fairuse.base.errors import StoreError
 from fairuse.base.log import logger
 from fairuse.rules.levels import GaugeTally
-from fairuse.rules.tally import RollingTally, Slot, TallyKey
+from fairuse.rules.rolling import RollingTally
+from fairuse.rules.tally import Slot, TallyKey
 from fairuse.stores.protocol import Exceeded, Outcome, Reading, Receipt
 from fairuse.stores.shared.alone import Alone
 from fairuse.stores.shared.names import share_name

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fairuse.rules.levels import InFlightTally
 from fairuse.rules.members import MembersTally
-from fairuse.rules.tally import RollingTally, Slot
+from fairuse.rules.rolling import RollingTally
+from fairuse.rules.tally import Slot
 from fairuse.stores.protocol import Crossing, Exceeded, longest
 from fairuse.stores.shared.share import FOREVER_MS
 

@@ -11,10 +11,10 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fairuse.rules.amounts import MAX_AMOUNT
 from fairuse.rules.counting import new_tally
 from fairuse.rules.levels import InFlightTally
 from fairuse.rules.members import MembersTally
-from fairuse.rules.tally import MOST
 from fairuse.rules.windows import Rolling, Span
 
 if TYPE_CHECKING:
@@ -275,7 +275,9 @@ class Share:
             self.told(self.telling)
         if not self.telling and (self.units or self.counted):
             amount = self.claim.amount
-            units = [Count(slot, min(each, MOST), amount) for slot, each in self.units.items()]
+            units = [
+                Count(slot, min(each, MAX_AMOUNT), amount) for slot, each in self.units.items()
+            ]
             self.telling = [*units, *self.counted.values()]
             self.units, self.counted = {}, {}
             self.telling_number = next(_numbers)
