@@ -33,6 +33,11 @@ LONGEST_WISH = 256
 """Characters of `Accept-Language` that are looked at."""
 
 
+def marked(text: str) -> str:
+    """Mark a text for the catalogues, imported as `_`; it is translated when it is written."""
+    return text
+
+
 @cache
 def catalogue(language: str) -> NullTranslations:
     """Give the texts of a language; English, and any unknown one, are the texts in the code."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.base.texts import local_time, translate
+from fairuse.base.texts import marked as _
 from fairuse.rules.choices import DECLINE, time_for
 from fairuse.rules.prices import price_text
 from fairuse.rules.tariffs import tariff_on
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
     from fairuse.rules.choices import Choice
     from fairuse.rules.ladder import Case, State
     from fairuse.rules.terms import LimitTerms, Terms
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is written."""
-    return text
 
 
 MEANINGS: dict[str, str] = {

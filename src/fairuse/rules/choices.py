@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from fairuse.base.texts import marked as _
 from fairuse.base.texts import translate
 from fairuse.rules.ladder import LADDER
 
@@ -24,11 +25,6 @@ DECLINE = "decline"
 
 Via = Literal["link", "key", "operator"]
 """How a choice came to us: by a link of a notice, with the account's key, or through a person."""
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is written."""
-    return text
 
 
 CHOSEN: dict[str, Happening] = {

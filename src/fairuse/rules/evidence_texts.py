@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.texts import day_text, number, percent, translate
+from fairuse.base.texts import marked as _
 from fairuse.rules.evidence import MOST_SHOWN
 from fairuse.rules.notice import Notice
 
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     from fairuse.rules.ladder import Case
 
 MOST_IN_A_MAIL = 3
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is written."""
-    return text
 
 
 HEADING = _("Where it came from")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairuse.base.texts import marked as _
 from fairuse.base.texts import translate
 from fairuse.rules.notice import Notice, moment
 from fairuse.rules.prices import prices_text
@@ -13,11 +14,6 @@ if TYPE_CHECKING:
     from fairuse.rules.measures import Measure
     from fairuse.rules.tariffs import Tariff
     from fairuse.rules.terms import LimitTerms, Terms
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is written."""
-    return text
 
 
 BEGUN = Notice(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.texts import local_time, money, number, translate, window_text
+from fairuse.base.texts import marked as _
 from fairuse.rules.prices import price_text
 from fairuse.rules.refusal import USAGE_PATH
 from fairuse.rules.tariffs import tariff_on
@@ -39,11 +40,6 @@ class Letterhead(NamedTuple):
     def policy_link(self, account: str, version: str) -> str:
         """Give the link to a version of the policy; "" without a portal (B03)."""
         return "" if self.portal is None else self.portal.policy_link(account, version)
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is written."""
-    return text
 
 
 OVER_LIMIT = Notice(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.base.texts import day_text, money, number, translate
+from fairuse.base.texts import marked as _
 from fairuse.rules.tariffs import tariff_on
 
 if TYPE_CHECKING:
@@ -13,11 +14,6 @@ if TYPE_CHECKING:
 
     from fairuse.rules.tariffs import Price, Tariff, Tier
     from fairuse.rules.units import Unit
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is written."""
-    return text
 
 
 def price_text(tariff: Tariff | None, unit: Unit, language: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from fairuse.base.texts import marked as _
 from fairuse.rules.emergency import CLOSING, OVERLOAD
 from fairuse.rules.read_entry import number, scope_of, text
 from fairuse.rules.record import NO_CASE, OURSELVES
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
     from fairuse.rules.recorded import SoFar, Told
 
     Check = Callable[[Entry, SoFar], str]
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is written."""
-    return text
 
 
 PROMISES = {

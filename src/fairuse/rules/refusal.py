@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairuse.base.texts import iso_time, local_time, translate, window_text
+from fairuse.base.texts import marked as _
 from fairuse.base.wire import json_bytes
 
 if TYPE_CHECKING:
@@ -45,11 +46,6 @@ class Problem(NamedTuple):
     type: str
     title: str
     detail: str
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is shown."""
-    return text
 
 
 PROBLEMS = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.base.texts import day_text, either, number, span_text, window_text
+from fairuse.base.texts import marked as _
 from fairuse.rules.consequences import charges_from_the_limit, may_switch_tariff
 from fairuse.rules.promises import PROMISES
 from fairuse.rules.render_amount import AmountWriter
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
     from fairuse.rules.emergency import Episodes
     from fairuse.rules.expression import Expression
     from fairuse.rules.policy import Limit, Over, Policy
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is written."""
-    return text
 
 
 OVER: dict[Over, str] = {

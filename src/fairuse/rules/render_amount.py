@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from fairuse.base.texts import marked as _
 from fairuse.base.texts import number
 from fairuse.rules.expression import (
     Average,
@@ -20,11 +21,6 @@ from fairuse.rules.render_words import Words
 
 if TYPE_CHECKING:
     from fairuse.rules.expression import Node
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is written."""
-    return text
 
 
 FUNCTIONS = {

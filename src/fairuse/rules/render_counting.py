@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairuse.base.texts import marked as _
 from fairuse.base.texts import number, span_text, window_text
 from fairuse.rules.expression import OwnMedian
 from fairuse.rules.meters import WHATEVER_THE_ANSWER
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fairuse.rules.meters import CohortAverage, Measure, Meter
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is written."""
-    return text
 
 
 COUNTED: dict[Measure, str] = {

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from fairuse.base.texts import either, number, span_text
+from fairuse.base.texts import marked as _
 from fairuse.rules.approaching import PROJECTED, ranks_of
 from fairuse.rules.choices import DECLINE, TITLES
 from fairuse.rules.consequences import consequences
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from fairuse.rules.expression import Expression
     from fairuse.rules.policy import Policy
     from fairuse.rules.process import Action, Step, Trigger
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is written."""
-    return text
 
 
 HEADING = _("If you use more than is agreed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fairuse.base.texts import local_time, translate
+from fairuse.base.texts import marked as _
 from fairuse.rules.approaching import PROJECTED as AT_THIS_PACE
 from fairuse.rules.notice import Notice
 from fairuse.rules.prices import price_text
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
     from fairuse.rules.approaching import Approach
     from fairuse.rules.tariffs import Tariff
     from fairuse.rules.terms import Terms
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is written."""
-    return text
 
 
 APPROACHING = Notice(

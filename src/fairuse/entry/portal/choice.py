@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairuse.base.texts import marked as _
 from fairuse.base.texts import translate
 from fairuse.entry.portal.deciding import LONGEST_NAME, decide, named
 from fairuse.entry.portal.html import send_html
@@ -79,11 +80,6 @@ class ChoicePage(CasePage):
             "contact": self._configuration.letterhead.contact,
         }
         await send_html(answer, language, "choice.html", words, status)
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is shown."""
-    return text
 
 
 def _made(asked: Asked, option: str, moment: str) -> str:

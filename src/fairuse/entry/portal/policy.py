@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
+from fairuse.base.texts import marked as _
 from fairuse.base.texts import translate
 from fairuse.entry.portal.html import send_html, wants_html
 from fairuse.entry.portal.links import shown
@@ -100,11 +101,6 @@ class PolicyPage:
 def _html(text: str) -> str:
     """Give a policy's text as HTML; what looks like HTML in it stays text."""
     return str(_MARKDOWN.render(text))
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is shown."""
-    return text
 
 
 _IN_FORCE = _("This policy ({version}) is in force for account {account}.")

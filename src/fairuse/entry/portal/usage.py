@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fairuse.base.errors import LedgerError
 from fairuse.base.log import logger
+from fairuse.base.texts import marked as _
 from fairuse.base.texts import money, number, translate, window_text
 from fairuse.entry.portal.html import send_html, wants_html
 from fairuse.entry.portal.latest import brought_up_to_date
@@ -36,11 +37,6 @@ if TYPE_CHECKING:
     from fairuse.stores.protocol import Counters
 
 log = logger(__name__)
-
-
-def _(text: str) -> str:
-    """Mark a text for the catalogues; it is translated when it is shown."""
-    return text
 
 
 STANDINGS: dict[Standing, str] = {
