@@ -143,9 +143,12 @@ class Service:
         self, settings: CountersSettings, kept: _Kept, stack: AsyncExitStack
     ) -> Counters:
         """Begin to count, alone or together with other processes."""
-        if not settings.alone and isinstance(self.clock, StoreClock):
-            return await counting_together(settings, self.clock, kept.followups, kept.blocks, stack)
-        return await counting_alone(kept.ledger, kept.journal, kept.followups, self.clock.now())
+        clock, followups = self.clock, kept.followups
+        if settings.alone:
+            return await counting_alone(kept.ledger, kept.journal, followups, clock.now())
+        if not isinstance(clock, StoreClock):
+            raise RuntimeError("processes that count together go by the store's clock")
+        return await counting_together(settings, clock, followups, kept.blocks, stack)
 
     async def _take_up(self, config: Config, kept: _Kept, moment: float) -> None:
         """Take up what the last process knew (S15)."""

@@ -10,6 +10,7 @@ from tests.entry.portal.support import HTML, POLICY, asked
 from tests.support import DENTIST, SALON
 
 from fairuse.base.errors import LedgerError, StoreError
+from fairuse.entry.portal.view import bar_share
 from fairuse.entry.usage import UsagePage
 from fairuse.rules.charging import usage_charge
 from fairuse.stores.charges import add_charge
@@ -60,6 +61,15 @@ def test_the_page_shows_the_notices(choosing: Asked) -> None:
     page = _page(choosing)
     assert "<summary>Uw gebruik ligt boven de afgesproken hoeveelheid" in page
     assert choosing.portal.link(choosing.case, "reduce") in page
+
+
+@pytest.mark.parametrize(
+    ("used", "amount", "filled"),
+    [(0, 5, 0.0), (1, 3, 33.3), (5, 5, 100.0), (7, 5, 100.0), (0, 0, 0.0), (1, 0, 100.0)],
+)
+def test_a_bar_is_as_full_as_the_amount_is_used(used: int, amount: int, filled: float) -> None:
+    """C12: a bar is never more than full, and whatever is used of nothing fills it."""
+    assert bar_share(used, amount) == filled
 
 
 def test_programs_get_json(choosing: Asked) -> None:

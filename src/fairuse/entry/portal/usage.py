@@ -11,7 +11,7 @@ from fairuse.base.texts import marked as _
 from fairuse.base.texts import money, number, translate, window_text
 from fairuse.entry.portal.html import send_html, wants_html
 from fairuse.entry.portal.latest import brought_up_to_date
-from fairuse.entry.portal.view import POLICY, Reading, case_view, option_views
+from fairuse.entry.portal.view import POLICY, Reading, bar_share, case_view, option_views
 from fairuse.entry.refusals import only_read
 from fairuse.rules.choices import CHOICE_PATH
 from fairuse.rules.reader import language_of
@@ -171,7 +171,7 @@ def _limit(entry: dict[str, Any], limit: LimitTerms, reading: Reading) -> LimitV
         amount="" if amount is None else number(amount, language),
         unit=limit.unit.names(0, language),
         window=window_text(limit.window_text, language),
-        share=round(min(100.0, 100 * used / amount), 1) if amount else 0.0,
+        share=bar_share(used, amount or 0),
         standing=entry["standing"],
         standing_text="" if amount is None else translate(language, STANDINGS[entry["standing"]]),
         resets="" if resets is None else reading.at(datetime.fromisoformat(resets).timestamp()),

@@ -133,9 +133,16 @@ def figures(limit: LimitTerms, used: int, amount: int, language: str) -> Figures
         amount=limit.unit.number(amount, language),
         unit=limit.unit.names(amount, language),
         window=window_text(limit.window_text, language),
-        share=round(min(100.0, 100 * used / amount), 1) if amount else 100.0,
+        share=bar_share(used, amount),
         standing=standing(used, amount),
     )
+
+
+def bar_share(used: float, amount: float) -> float:
+    """Give how much of a bar is filled, in per cent; whatever is used of nothing fills it."""
+    if not amount:
+        return 100.0 if used else 0.0
+    return round(min(100.0, 100 * used / amount), 1)
 
 
 def option_views(case: Case, made: Sequence[Choice], reading: Reading) -> list[OptionView]:
